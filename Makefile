@@ -1,0 +1,46 @@
+# Two commands: `make demo` and `make test`. Each installs what it needs (a Fortran
+# compiler too), builds into a virtual environment of its own and runs.
+# PYTHON=/path/to/python chooses the interpreter.
+
+PYTHON ?= python3
+VENV := .venv$(filter-out -python3,-$(notdir $(PYTHON)))
+RUN := $(VENV)/bin/python
+
+.PHONY: demo test lint wheel clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/demo
+	$(RUN) examples/nist.py
+
+test: $(VENV)/test
+	tools/install-original.sh
+	$(RUN) -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/lint
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(RUN) -m codespell_lib
+	$(VENV)/bin/clang-format --dry-run --Werror src/python/*.[ch] src/minpack/*.h
+	$(VENV)/bin/fprettify --recursive --diff --line-length 96 src/minpack > $(VENV)/fortran.diff
+	test ! -s $(VENV)/fortran.diff || { cat $(VENV)/fortran.diff; false; }
+
+wheel: $(VENV)/build
+	$(RUN) -m pip wheel --no-deps --wheel-dir dist .
+
+clean:
+	rm -rf .venv* build dist
+
+# $(VENV)/GROUP: the environment with that dependency group and an editable install,
+# which rebuilds itself on import.
+$(VENV)/test $(VENV)/demo $(VENV)/lint: $(VENV)/%: $(VENV)/build
+	$(RUN) -m pip install --quiet --group $*
+	touch $@
+
+$(VENV)/build: pyproject.toml tools/install-compilers.sh
+	tools/install-compilers.sh $(PYTHON)
+	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --upgrade pip
+	$(RUN) -m pip install --quiet --group build
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(RUN) -m pip install --quiet --no-build-isolation --no-deps --editable .
+	touch $@

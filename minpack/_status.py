@@ -1,0 +1,53 @@
+"""INFO codes: what each says, and how bad it is."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Info(IntEnum):
+    """Why a fit ended; the names and numbers of ``minpack.h``."""
+
+    BAD_INPUT = 0
+    FTOL = 1
+    XTOL = 2
+    FTOL_XTOL = 3
+    GTOL = 4
+    MAXFEV = 5
+    FTOL_TOO_SMALL = 6
+    XTOL_TOO_SMALL = 7
+    GTOL_TOO_SMALL = 8
+
+
+SUCCESS = frozenset({Info.FTOL, Info.XTOL, Info.FTOL_XTOL, Info.GTOL})
+
+_MESSAGES = {
+    Info.BAD_INPUT: "Bad input: ftol, xtol and gtol must not be negative, factor and "
+    "every entry of diag must be positive, and x0 must not be empty.",
+    Info.FTOL: "Converged: the last step lowered the sum of squares, and could have "
+    "lowered it, by a relative ftol = {ftol:g} at most.",
+    Info.XTOL: "Converged: the next step would change x by a relative xtol = {xtol:g} "
+    "at most.",
+    Info.FTOL_XTOL: "Converged: the last step lowered the sum of squares by a relative "
+    "ftol = {ftol:g} at most, and the next would change x by a relative "
+    "xtol = {xtol:g} at most.",
+    Info.GTOL: "Converged: the cosine of the angle between the residuals and every "
+    "column of the Jacobian is at most gtol = {gtol:g} in absolute value.",
+    Info.MAXFEV: "Stopped: func has been evaluated maxfev = {maxfev} times or more. A "
+    "better x0, a larger maxfev or parameters of similar size may help.",
+    Info.FTOL_TOO_SMALL: "Stopped: rounding errors allow no further reduction of the "
+    "sum of squares; ftol = {ftol:g} is too small.",
+    Info.XTOL_TOO_SMALL: "Stopped: rounding errors allow no further improvement of x; "
+    "xtol = {xtol:g} is too small.",
+    Info.GTOL_TOO_SMALL: "Stopped: the residuals are orthogonal to the columns of the "
+    "Jacobian to machine precision; gtol = {gtol:g} is too small.",
+}
+
+
+def message(
+    info: int, *, ftol: float, xtol: float, gtol: float, maxfev: int
+) -> str:
+    """What an INFO code says, with the limits that applied."""
+    return _MESSAGES[Info(info)].format(
+        ftol=float(ftol), xtol=float(xtol), gtol=float(gtol), maxfev=maxfev
+    )

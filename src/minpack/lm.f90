@@ -1,0 +1,403 @@
+!> The Levenberg-Marquardt algorithm, once, as a stepper.
+!>
+!> A fit minimizes |fvec(x)|². At x with Jacobian J the step p minimizes
+!> |fvec + J p| subject to |D p| <= delta; delta follows the ratio of the actual
+!> to the predicted reduction.
+!>
+!> The stepper evaluates nothing. lm_step advances the fit until it needs
+!> something, says what in s%request, and returns; the driver sees to it and calls
+!> again, until LM_DONE:
+!>
+!>     call lm_start(s)
+!>     do
+!>        call lm_step(s)
+!>        select case (s%request)
+!>        case (LM_DONE); exit
+!>        case (LM_RESIDUALS, LM_DIFFERENCE); evaluate fvec_trial at x_trial
+!>        case (LM_JACOBIAN); evaluate fjac at x
+!>        case (LM_ACCEPT); fvec = fvec_trial
+!>        end select
+!>     end do
+!>
+!> Sources: J. J. Moré, The Levenberg-Marquardt algorithm: implementation and
+!> theory, in Numerical Analysis, Lecture Notes in Mathematics 630, Springer
+!> (1978), 105-116; J. J. Moré, B. S. Garbow and K. E. Hillstrom, User Guide for
+!> MINPACK-1, Argonne National Laboratory report ANL-80-74 (1980). Constants and
+!> the order of operations are MINPACK's: lmder and lmdif, which differ only in
+!> how they come by J.
+module lm
+   use, intrinsic :: iso_c_binding, only: c_int, c_double
+   use, intrinsic :: iso_c_binding, only: c_funloc, c_f_pointer, c_f_procpointer
+   use lm_types
+   use minpack_lmpar, only: lmpar
+   use reference_enorm, only: enorm
+   use reference_difference, only: difference
+   use reference_qrfac, only: factor
+   implicit none
+   private
+
+   public :: lm_start, lm_step, lm_reference_kernels
+
+   !> Where lm_step goes on.
+   enum, bind(c)
+      enumerator :: START, FIRST_RESIDUALS, LINEARIZE, DIFFERENCES, REPORT, FACTORIZE
+      enumerator :: PROPOSE, JUDGE, FINISH
+   end enum
+
+   !> s%request while the stepper needs nothing
+   integer(c_int), parameter :: NOTHING = -1
+
+contains
+
+   !> The kernels with MINPACK's order of operations.
+   subroutine lm_reference_kernels(kernels) bind(c)
+      type(lm_kernels), intent(out) :: kernels
+
+      kernels%norm = c_funloc(enorm)
+      kernels%difference = c_funloc(difference)
+      kernels%factor = c_funloc(factor)
+   end subroutine
+
+   !> Make a state ready for its first lm_step. The problem, the options, the
+   !> kernels and the arrays have been set.
+   subroutine lm_start(s) bind(c)
+      type(lm_state), intent(inout) :: s
+
+      s%stage = START
+      s%info = LM_BAD_INPUT
+      s%nfev = 0
+      s%njev = 0
+      s%iter = 1
+      s%par = 0
+   end subroutine
+
+   !> Advance a fit to the next thing it needs, or to its end.
+   subroutine lm_step(s) bind(c)
+      type(lm_state), intent(inout) :: s
+
+      procedure(norm_kernel), pointer :: norm
+      procedure(difference_kernel), pointer :: difference
+      procedure(factor_kernel), pointer :: factor
+      real(wp), pointer, contiguous, dimension(:) :: x, fvec, diag, qtf
+      real(wp), pointer, contiguous, dimension(:) :: x_trial, fvec_trial, step, work_n, work_m
+      real(wp), pointer, contiguous :: fjac(:, :)
+      integer(c_int), pointer, contiguous :: ipvt(:)
+
+      call c_f_procpointer(s%kernels%norm, norm)
+      call c_f_procpointer(s%kernels%difference, difference)
+      call c_f_procpointer(s%kernels%factor, factor)
+      call c_f_pointer(s%x, x, [s%n])
+      call c_f_pointer(s%fvec, fvec, [s%m])
+      call c_f_pointer(s%fjac, fjac, [s%ldfjac, s%n])
+      call c_f_pointer(s%ipvt, ipvt, [s%n])
+      call c_f_pointer(s%diag, diag, [s%n])
+      call c_f_pointer(s%qtf, qtf, [s%n])
+      call c_f_pointer(s%x_trial, x_trial, [s%n])
+      call c_f_pointer(s%fvec_trial, fvec_trial, [s%m])
+      call c_f_pointer(s%step, step, [s%n])
+      call c_f_pointer(s%work_n, work_n, [s%n])
+      call c_f_pointer(s%work_m, work_m, [s%m])
+
+      s%request = NOTHING
+      do while (s%request == NOTHING)
+         select case (s%stage)
+         case (START)
+            call check_input(s, diag, x, x_trial)
+
+         case (FIRST_RESIDUALS)
+            s%fnorm = norm(s%m, fvec_trial)
+            call ask(s, LM_ACCEPT, then=LINEARIZE)
+
+         case (LINEARIZE)
+            if (s%analytic /= 0) then
+               s%njev = s%njev + 1
+               call ask(s, LM_JACOBIAN, then=REPORT)
+            else
+               s%nfev = s%nfev + s%n
+               s%column = 0
+               s%stage = DIFFERENCES
+            end if
+
+         case (DIFFERENCES)
+            if (s%column > 0) &
+               call difference(s%m, fvec_trial, fvec, s%h, fjac(:, s%column))
+            if (s%column < s%n) then
+               s%column = s%column + 1
+               call move_one_parameter(s, x, x_trial)
+               call ask(s, LM_DIFFERENCE, then=DIFFERENCES)
+            else
+               s%stage = REPORT
+            end if
+
+         case (REPORT)
+            call ask(s, LM_ITERATE, then=FACTORIZE)
+
+         case (FACTORIZE)
+            call factor(s%m, s%n, fjac, s%ldfjac, ipvt, x_trial, step, work_n, fvec, work_m)
+            call test_gradient(s, norm, x, fjac, ipvt, diag, qtf, x_trial, work_n, work_m)
+
+         case (PROPOSE)
+            call lmpar(norm, s%n, fjac, s%ldfjac, ipvt, diag, qtf, s%delta, s%par, &
+                       step, x_trial, work_n, work_m)
+            call make_trial_point(s, norm, x, diag, step, x_trial, work_n)
+
+         case (JUDGE)
+            call judge_step(s, norm, norm(s%m, fvec_trial), x, fjac, ipvt, diag, &
+                            x_trial, step, work_n)
+
+         case (FINISH)
+            call ask(s, LM_DONE, then=FINISH)
+         end select
+      end do
+   end subroutine
+
+   subroutine ask(s, request, then)
+      type(lm_state), intent(inout) :: s
+      integer(c_int), intent(in) :: request, then
+
+      s%request = request
+      s%stage = then
+   end subroutine
+
+   subroutine ask_for_residuals(s, then)
+      type(lm_state), intent(inout) :: s
+      integer(c_int), intent(in) :: then
+
+      s%nfev = s%nfev + 1
+      call ask(s, LM_RESIDUALS, then)
+   end subroutine
+
+   subroutine check_input(s, diag, x, x_trial)
+      type(lm_state), intent(inout) :: s
+      real(wp), intent(in) :: diag(s%n), x(s%n)
+      real(wp), intent(out) :: x_trial(s%n)
+      logical :: bad
+
+      bad = s%n <= 0 .or. s%m < s%n .or. s%ldfjac < s%m .or. s%maxfev <= 0 .or. &
+            s%ftol < 0 .or. s%xtol < 0 .or. s%gtol < 0 .or. s%factor <= 0
+      if (.not. bad .and. s%mode == 2) bad = any(diag <= 0)
+      if (bad) then
+         s%info = LM_BAD_INPUT
+         s%stage = FINISH
+      else
+         x_trial = x
+         call ask_for_residuals(s, then=FIRST_RESIDUALS)
+      end if
+   end subroutine
+
+   !> x_trial = x + h e_j for the next forward difference; ANL-80-74, fdjac2.
+   subroutine move_one_parameter(s, x, x_trial)
+      type(lm_state), intent(inout) :: s
+      real(wp), intent(in) :: x(s%n)
+      real(wp), intent(out) :: x_trial(s%n)
+      real(wp) :: eps
+
+      eps = sqrt(larger(s%epsfcn, epsmch))
+      s%h = eps*abs(x(s%column))
+      if (s%h == 0) s%h = eps
+      x_trial = x
+      x_trial(s%column) = x(s%column) + s%h
+   end subroutine
+
+   !> With the QR factors of a new Jacobian: is fvec orthogonal to its columns? If
+   !> not, go on with D at least the norms of the columns; Moré (1978), section 6.
+   subroutine test_gradient(s, norm, x, r, ipvt, diag, qtf, acnorm, work_n, full_qtf)
+      type(lm_state), intent(inout) :: s
+      procedure(norm_kernel) :: norm
+      real(wp), intent(in) :: x(s%n)
+      real(wp), intent(in) :: r(s%ldfjac, s%n)
+      integer(c_int), intent(in) :: ipvt(s%n)
+      real(wp), intent(inout) :: diag(s%n)
+      real(wp), intent(out) :: qtf(s%n)
+      real(wp), intent(in) :: acnorm(s%n)   !< the norms of the columns of J
+      real(wp), intent(out) :: work_n(s%n)
+      real(wp), intent(in) :: full_qtf(s%m) !< Q'fvec
+
+      qtf = full_qtf(:s%n)
+      if (s%iter == 1) call set_first_bound(s, norm, x, diag, acnorm, work_n)
+      s%gnorm = largest_cosine(s, r, ipvt, qtf, acnorm)
+      if (s%gnorm <= s%gtol) then
+         s%info = LM_GTOL
+         s%stage = FINISH
+      else
+         if (s%mode /= 2) diag = larger(diag, acnorm)
+         s%stage = PROPOSE
+      end if
+   end subroutine
+
+   !> The first D, unless it is the caller's, and the first step bound; Moré (1978),
+   !> sections 4 and 6.
+   subroutine set_first_bound(s, norm, x, diag, acnorm, dx)
+      type(lm_state), intent(inout) :: s
+      procedure(norm_kernel) :: norm
+      real(wp), intent(in) :: x(s%n)
+      real(wp), intent(inout) :: diag(s%n)
+      real(wp), intent(in) :: acnorm(s%n) !< the norms of the columns of J
+      real(wp), intent(out) :: dx(s%n)    !< work space
+
+      if (s%mode /= 2) then
+         diag = acnorm
+         where (acnorm == 0) diag = 1
+      end if
+      dx = diag*x
+      s%xnorm = norm(s%n, dx)
+      s%delta = s%factor*s%xnorm
+      if (s%delta == 0) s%delta = s%factor
+   end subroutine
+
+   !> The step is minus what lmpar found; its length also bounds the first one.
+   subroutine make_trial_point(s, norm, x, diag, step, x_trial, scaled_step)
+      type(lm_state), intent(inout) :: s
+      procedure(norm_kernel) :: norm
+      real(wp), intent(in) :: x(s%n), diag(s%n)
+      real(wp), intent(inout) :: step(s%n)
+      real(wp), intent(out) :: x_trial(s%n)
+      real(wp), intent(out) :: scaled_step(s%n) !< work space
+
+      step = -step
+      x_trial = x + step
+      scaled_step = diag*step
+      s%pnorm = norm(s%n, scaled_step)
+      if (s%iter == 1) s%delta = smaller(s%delta, s%pnorm)
+      call ask_for_residuals(s, then=JUDGE)
+   end subroutine
+
+   !> The largest cosine between fvec and a column of J: max |(R'Q'f)_j| over
+   !> |fvec| |J e_j|.
+   function largest_cosine(s, r, ipvt, qtf, acnorm) result(gnorm)
+      type(lm_state), intent(in) :: s
+      real(wp), intent(in) :: r(s%ldfjac, s%n), qtf(s%n), acnorm(s%n)
+      integer(c_int), intent(in) :: ipvt(s%n)
+      real(wp) :: gnorm
+      real(wp) :: total
+      integer :: i, j
+
+      gnorm = 0
+      if (s%fnorm == 0) return
+      do j = 1, s%n
+         if (acnorm(ipvt(j)) == 0) cycle
+         total = 0
+         do i = 1, j
+            total = total + r(i, j)*(qtf(i)/s%fnorm)
+         end do
+         gnorm = larger(gnorm, abs(total/acnorm(ipvt(j))))
+      end do
+   end function
+
+   !> Compare what the trial point gained with what the linear model promised, set
+   !> the next step bound by it, take the point or leave it, and test for the end;
+   !> Moré (1978), section 4.
+   subroutine judge_step(s, norm, fnorm_trial, x, r, ipvt, diag, x_trial, step, work_n)
+      type(lm_state), intent(inout) :: s
+      procedure(norm_kernel) :: norm
+      real(wp), intent(in) :: fnorm_trial
+      real(wp), intent(inout) :: x(s%n)
+      real(wp), intent(in) :: r(s%ldfjac, s%n)
+      integer(c_int), intent(in) :: ipvt(s%n)
+      real(wp), intent(in) :: diag(s%n), x_trial(s%n), step(s%n)
+      real(wp), intent(out) :: work_n(s%n)
+
+      real(wp), parameter :: least_ratio = 0.0001_wp
+      real(wp) :: actred, prered, dirder, ratio
+      logical :: accepted
+
+      ! The actual reduction of |fvec|², relative to it; -1 stands for a point ten
+      ! times worse
+      actred = -1
+      if (0.1_wp*fnorm_trial < s%fnorm) actred = 1 - (fnorm_trial/s%fnorm)**2
+      call predict(s, norm, r, ipvt, step, work_n, prered, dirder)
+      ratio = 0
+      if (prered /= 0) ratio = actred/prered
+
+      call update_bound(s, fnorm_trial, actred, dirder, ratio)
+
+      accepted = .not. ratio < least_ratio ! so that NaN is taken, as MINPACK does
+      if (accepted) then
+         x = x_trial
+         work_n = diag*x
+         s%xnorm = norm(s%n, work_n)
+         s%fnorm = fnorm_trial
+         s%iter = s%iter + 1
+      end if
+
+      s%info = verdict(s, actred, prered, ratio)
+      if (s%info /= 0) then
+         s%stage = FINISH
+      else if (accepted) then
+         s%stage = LINEARIZE
+      else
+         s%stage = PROPOSE
+      end if
+      if (accepted) call ask(s, LM_ACCEPT, then=s%stage)
+   end subroutine
+
+   !> The reduction of |fvec|² that the linear model predicts and its directional
+   !> derivative along p, both relative to |fvec|², from |J p|² and par |D p|².
+   subroutine predict(s, norm, r, ipvt, step, rp, prered, dirder)
+      type(lm_state), intent(in) :: s
+      procedure(norm_kernel) :: norm
+      real(wp), intent(in) :: r(s%ldfjac, s%n), step(s%n)
+      integer(c_int), intent(in) :: ipvt(s%n)
+      real(wp), intent(out) :: rp(s%n) !< work space
+      real(wp), intent(out) :: prered, dirder
+      real(wp) :: jp_part, par_part, p_j
+      integer :: i, j
+
+      do j = 1, s%n
+         rp(j) = 0
+         p_j = step(ipvt(j))
+         do i = 1, j
+            rp(i) = rp(i) + r(i, j)*p_j
+         end do
+      end do
+      jp_part = norm(s%n, rp)/s%fnorm
+      par_part = (sqrt(s%par)*s%pnorm)/s%fnorm
+      prered = jp_part**2 + par_part**2/0.5_wp
+      dirder = -(jp_part**2 + par_part**2)
+   end subroutine
+
+   !> Shrink the bound after a poor step, by the minimizer of the parabola through
+   !> what is known, and let it grow after a good one.
+   subroutine update_bound(s, fnorm_trial, actred, dirder, ratio)
+      type(lm_state), intent(inout) :: s
+      real(wp), intent(in) :: fnorm_trial, actred, dirder, ratio
+      real(wp) :: shrink
+
+      if (ratio > 0.25_wp) then
+         if (s%par == 0 .or. ratio >= 0.75_wp) then
+            s%delta = s%pnorm/0.5_wp
+            s%par = 0.5_wp*s%par
+         end if
+      else
+         shrink = 0.5_wp
+         if (actred < 0) shrink = 0.5_wp*dirder/(dirder + 0.5_wp*actred)
+         if (0.1_wp*fnorm_trial >= s%fnorm .or. shrink < 0.1_wp) shrink = 0.1_wp
+         s%delta = shrink*smaller(s%delta, s%pnorm/0.1_wp)
+         s%par = s%par/shrink
+      end if
+   end subroutine
+
+   !> Why the fit ends here, or 0; ANL-80-74, section 2.3.
+   pure integer(c_int) function verdict(s, actred, prered, ratio) result(info)
+      type(lm_state), intent(in) :: s
+      real(wp), intent(in) :: actred, prered, ratio
+
+      info = 0
+      if (reductions_within(s%ftol)) info = LM_FTOL
+      if (s%delta <= s%xtol*s%xnorm) info = merge(LM_FTOL_XTOL, LM_XTOL, info == LM_FTOL)
+      if (info /= 0) return
+
+      if (s%nfev >= s%maxfev) info = LM_MAXFEV
+      if (reductions_within(epsmch)) info = LM_FTOL_TOO_SMALL
+      if (s%delta <= epsmch*s%xnorm) info = LM_XTOL_TOO_SMALL
+      if (s%gnorm <= epsmch) info = LM_GTOL_TOO_SMALL
+
+   contains
+
+      pure logical function reductions_within(tolerance)
+         real(wp), intent(in) :: tolerance
+         reductions_within = abs(actred) <= tolerance .and. prered <= tolerance .and. &
+                             0.5_wp*ratio <= 1
+      end function
+   end function
+end module

@@ -1,0 +1,154 @@
+!> What every part of the library shares: the record of a fit, the table of
+!> kernels, the requests, the INFO codes and the machine constants.
+!>
+!> The derived types mirror the structs of minpack.h, member for member.
+module lm_types
+   use, intrinsic :: iso_c_binding, only: c_double, c_int, c_ptr, c_funptr
+   implicit none
+   private
+
+   public :: lm_state, lm_kernels
+   public :: norm_kernel, difference_kernel, factor_kernel
+   public :: larger, smaller
+
+   integer, parameter, public :: wp = c_double
+
+   !> Machine constants with the digits that MINPACK gives them. They differ from
+   !> epsilon(1d0) and tiny(1d0) in the twelfth digit, and the last bits of a fit
+   !> depend on that.
+   real(wp), parameter, public :: epsmch = 2.22044604926e-16_wp
+   real(wp), parameter, public :: dwarf = 2.22507385852e-308_wp
+
+   !> What the stepper asks of its driver.
+   enum, bind(c)
+      enumerator :: LM_DONE = 0   !< nothing: the fit has ended, see info
+      enumerator :: LM_RESIDUALS  !< fvec_trial at x_trial, a trial point
+      enumerator :: LM_DIFFERENCE !< fvec_trial at x_trial, which is x with one entry moved
+      enumerator :: LM_JACOBIAN   !< fjac at x
+      enumerator :: LM_ACCEPT     !< fvec := fvec_trial: the trial point is the new x
+      enumerator :: LM_ITERATE    !< nothing: x, fvec and fjac belong to a new iterate
+   end enum
+   public :: LM_DONE, LM_RESIDUALS, LM_DIFFERENCE, LM_JACOBIAN, LM_ACCEPT, LM_ITERATE
+
+   !> Why a fit ended. A negative value is the driver's own: the user stopped it.
+   enum, bind(c)
+      enumerator :: LM_BAD_INPUT = 0      !< an argument is out of its range
+      enumerator :: LM_FTOL = 1           !< the sum of squares no longer falls by ftol
+      enumerator :: LM_XTOL = 2           !< the step bound fell below xtol times x
+      enumerator :: LM_FTOL_XTOL = 3      !< both at once
+      enumerator :: LM_GTOL = 4           !< fvec is orthogonal to the Jacobian within gtol
+      enumerator :: LM_MAXFEV = 5         !< maxfev evaluations made
+      enumerator :: LM_FTOL_TOO_SMALL = 6 !< ftol asks for more than rounding allows
+      enumerator :: LM_XTOL_TOO_SMALL = 7 !< xtol asks for more than rounding allows
+      enumerator :: LM_GTOL_TOO_SMALL = 8 !< gtol asks for more than rounding allows
+   end enum
+   public :: LM_BAD_INPUT, LM_FTOL, LM_XTOL, LM_FTOL_XTOL, LM_GTOL, LM_MAXFEV
+   public :: LM_FTOL_TOO_SMALL, LM_XTOL_TOO_SMALL, LM_GTOL_TOO_SMALL
+
+   !> The loops over m, behind one interface.
+   type, bind(c) :: lm_kernels
+      type(c_funptr) :: norm       !< procedure(norm_kernel)
+      type(c_funptr) :: difference !< procedure(difference_kernel)
+      type(c_funptr) :: factor     !< procedure(factor_kernel)
+   end type
+
+   !> One fit. The caller owns every array and sets the first two groups.
+   type, bind(c) :: lm_state
+      ! The problem and its options
+      integer(c_int) :: m        !< number of residuals
+      integer(c_int) :: n        !< number of parameters, at most m
+      integer(c_int) :: ldfjac   !< leading dimension of fjac, at least m
+      integer(c_int) :: analytic !< 0: forward differences; 1: ask for LM_JACOBIAN
+      integer(c_int) :: mode     !< 2: diag is the caller's; else it follows the columns
+      integer(c_int) :: maxfev   !< limit on the evaluations of fvec
+      real(c_double) :: ftol     !< relative error wanted in the sum of squares
+      real(c_double) :: xtol     !< relative error wanted in x
+      real(c_double) :: gtol     !< cosine wanted between fvec and the columns of fjac
+      real(c_double) :: epsfcn   !< relative error of fvec, for the difference step
+      real(c_double) :: factor   !< the first step bound, in units of |D x|
+      type(lm_kernels) :: kernels
+      ! The arrays
+      type(c_ptr) :: x           !< (n) the start; the best point so far
+      type(c_ptr) :: fvec        !< (m) the residuals at x
+      type(c_ptr) :: fjac        !< (ldfjac,n) the Jacobian at x; then its QR factors
+      type(c_ptr) :: ipvt        !< (n) the permutation: column j of R is ipvt(j) of J
+      type(c_ptr) :: diag        !< (n) the scale D of the parameters
+      type(c_ptr) :: qtf         !< (n) the first n entries of Q'fvec
+      type(c_ptr) :: x_trial     !< (n) where fvec_trial is wanted; else work space
+      type(c_ptr) :: fvec_trial  !< (m) the residuals that were asked for
+      type(c_ptr) :: step        !< (n) the step p; work space
+      type(c_ptr) :: work_n      !< (n) work space
+      type(c_ptr) :: work_m      !< (m) work space; may be fvec_trial
+      ! What the stepper says
+      integer(c_int) :: request
+      integer(c_int) :: info
+      integer(c_int) :: nfev     !< evaluations of fvec asked for, differences included
+      integer(c_int) :: njev     !< evaluations of fjac asked for
+      integer(c_int) :: iter     !< iterates so far, the start included
+      ! Its memory between two steps
+      integer(c_int) :: stage    !< where to go on
+      integer(c_int) :: column   !< the column of fjac that is being differenced
+      real(c_double) :: h        !< the difference step of that column
+      real(c_double) :: fnorm    !< |fvec|
+      real(c_double) :: xnorm    !< |D x|
+      real(c_double) :: pnorm    !< |D p|
+      real(c_double) :: gnorm    !< largest cosine between fvec and a column of fjac
+      real(c_double) :: delta    !< the step bound: |D p| <= delta
+      real(c_double) :: par      !< the Levenberg-Marquardt parameter
+   end type
+
+   abstract interface
+      !> The Euclidean norm of x(1:m).
+      function norm_kernel(m, x) result(norm) bind(c)
+         import :: c_int, c_double
+         integer(c_int), value, intent(in) :: m
+         real(c_double), intent(in) :: x(*)
+         real(c_double) :: norm
+      end function
+
+      !> column = (f - fvec)/h, a column of the forward-difference Jacobian.
+      subroutine difference_kernel(m, f, fvec, h, column) bind(c)
+         import :: c_int, c_double
+         integer(c_int), value, intent(in) :: m
+         real(c_double), intent(in) :: f(*)      !< (m) residuals at x + h e_j
+         real(c_double), intent(in) :: fvec(*)   !< (m) residuals at x
+         real(c_double), value, intent(in) :: h  !< the difference step
+         real(c_double), intent(out) :: column(*)!< (m) column j of the Jacobian
+      end subroutine
+
+      !> The QR factors of fjac with column pivoting, J P = Q R, and Q'fvec.
+      subroutine factor_kernel(m, n, fjac, ldfjac, ipvt, acnorm, rdiag, work_n, fvec, qtf) &
+         bind(c)
+         import :: c_int, c_double
+         integer(c_int), value, intent(in) :: m, n, ldfjac
+         real(c_double), intent(inout) :: fjac(ldfjac, *) !< out: R above, reflectors below
+         integer(c_int), intent(out) :: ipvt(*)  !< (n) the permutation P
+         real(c_double), intent(out) :: acnorm(*)!< (n) norms of the columns of J
+         real(c_double), intent(out) :: rdiag(*) !< (n) the diagonal of R
+         real(c_double), intent(out) :: work_n(*)!< (n) work space
+         real(c_double), intent(in) :: fvec(*)   !< (m) the residuals
+         real(c_double), intent(out) :: qtf(*)   !< (m) Q'fvec
+      end subroutine
+   end interface
+
+contains
+
+   !> max(a, b), where a NaN gives way to the other. Fortran leaves that case of max
+   !> to the compiler; this is what it is in MINPACK as it has long been compiled.
+   elemental function larger(a, b) result(c)
+      real(wp), intent(in) :: a, b
+      real(wp) :: c
+
+      c = a
+      if (b > a .or. a /= a) c = b
+   end function
+
+   !> min(a, b), with NaN as in larger.
+   elemental function smaller(a, b) result(c)
+      real(wp), intent(in) :: a, b
+      real(wp) :: c
+
+      c = a
+      if (b < a .or. a /= a) c = b
+   end function
+end module

@@ -1,0 +1,286 @@
+#include "callback.h"
+
+#include <float.h>
+#include <string.h>
+
+/* The spacing of float16 next to 1, as NumPy's finfo has it. */
+#define HALF_EPSILON 0x1p-10
+
+int callback_init(callback *self, const char *name, PyObject *callable, PyObject *args)
+{
+    Py_ssize_t extra = PyTuple_GET_SIZE(args);
+
+    self->callable = callable;
+    self->name = name;
+    self->nargs = 1 + extra;
+    self->stack = self->small;
+    if (!PyCallable_Check(callable)) {
+        PyErr_Format(PyExc_TypeError, "%s must be callable, not %.200s", name,
+                     Py_TYPE(callable)->tp_name);
+        return -1;
+    }
+    if (2 + extra > (Py_ssize_t)(sizeof self->small / sizeof *self->small)) {
+        self->stack = PyMem_New(PyObject *, 2 + extra);
+        if (self->stack == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+    }
+    for (Py_ssize_t i = 0; i < extra; i++)
+        self->stack[2 + i] = PyTuple_GET_ITEM(args, i); /* borrowed */
+    return 0;
+}
+
+void callback_clear(callback *self)
+{
+    if (self->stack != self->small)
+        PyMem_Free(self->stack);
+    self->stack = NULL;
+}
+
+PyObject *callback_call(callback *self, npy_intp n, const double *x)
+{
+    PyObject *own = PyArray_SimpleNew(1, &n, NPY_DOUBLE); /* new */
+    if (own == NULL)
+        return NULL;
+    memcpy(PyArray_DATA((PyArrayObject *)own), x, (size_t)n * sizeof(double));
+
+    self->stack[1] = own;
+    PyObject *answer = PyObject_Vectorcall(
+        self->callable, self->stack + 1,
+        (size_t)self->nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL); /* new */
+    Py_DECREF(own);
+    /* A compiled function runs no bytecode, so nobody else looks for Ctrl-C. */
+    if (answer != NULL && PyErr_CheckSignals() < 0)
+        Py_CLEAR(answer);
+    return answer;
+}
+
+/* Ready to be read as double[size] where it is. */
+static int is_plain_vector(PyObject *object)
+{
+    if (!PyArray_CheckExact(object))
+        return 0;
+    PyArrayObject *array = (PyArrayObject *)object;
+    return PyArray_TYPE(array) == NPY_DOUBLE && PyArray_NDIM(array) == 1
+           && PyArray_ISCARRAY_RO(array);
+}
+
+static const char *kind_of_number(PyArrayObject *array)
+{
+    switch (PyArray_DESCR(array)->kind) {
+    case 'c':
+        return "complex numbers";
+    case 'f':
+        return "numbers too wide for float64";
+    case 'U':
+    case 'S':
+    case 'T':
+        return "text";
+    case 'M':
+    case 'm':
+        return "dates or times";
+    case 'V':
+        return "records";
+    default:
+        return "Python objects";
+    }
+}
+
+/* The elements of an object array that NumPy made of a sequence, each by float().
+ * float() would read text, and NumPy would make NaN of None: here they are errors. */
+static PyArrayObject *floats_of_objects(PyArrayObject *objects /* borrowed */,
+                                        const char *function)
+{
+    PyArrayObject *floats = (PyArrayObject *)PyArray_SimpleNew(
+        PyArray_NDIM(objects), PyArray_DIMS(objects), NPY_DOUBLE); /* new */
+    if (floats == NULL)
+        return NULL;
+    double *to = PyArray_DATA(floats);
+    PyObject **from = PyArray_DATA(objects); /* fresh, so contiguous */
+    for (npy_intp i = 0; i < PyArray_SIZE(objects); i++) {
+        PyObject *item = from[i];
+        int text = item != NULL && (PyUnicode_Check(item) || PyBytes_Check(item));
+        to[i] = text || item == NULL ? -1.0 : PyFloat_AsDouble(item);
+        if (text || item == NULL || (to[i] == -1.0 && PyErr_Occurred())) {
+            if (text || item == NULL || PyErr_ExceptionMatches(PyExc_TypeError))
+                PyErr_Format(PyExc_TypeError,
+                             "%s must return real numbers; item %zd is of type %.200s",
+                             function, (Py_ssize_t)i,
+                             item ? Py_TYPE(item)->tp_name : "NULL");
+            Py_DECREF(floats);
+            return NULL;
+        }
+    }
+    return floats;
+}
+
+/* What a user's function returned as a float64 array of any shape, by NumPy's safe
+ * casts; a sequence may also hold anything that float() takes, but text.
+ * `flags` says what memory is wanted; type_num, where it is not NULL, is set to the
+ * type before the cast. Returns a new reference, or NULL. */
+static PyArrayObject *real_array(PyObject *answer /* borrowed */, const char *function,
+                                 int flags, int *type_num)
+{
+    PyArrayObject *floats = NULL;
+    PyArrayObject *natural = (PyArrayObject *)PyArray_FROM_O(answer); /* new */
+    if (natural == NULL)
+        return NULL;
+
+    PyArray_Descr *type = PyArray_DESCR(natural); /* borrowed */
+    int is_array = PyArray_Check(answer);
+    flags |= NPY_ARRAY_ENSUREARRAY;
+    if (type_num != NULL)
+        *type_num = type->type_num;
+    if (PyArray_CanCastSafely(type->type_num, NPY_DOUBLE) && type->type_num != NPY_OBJECT
+        && !PyTypeNum_ISSTRING(type->type_num)) {
+        floats = (PyArrayObject *)PyArray_FROMANY((PyObject *)natural, NPY_DOUBLE, 0, 0,
+                                                  flags);
+    } else if (type->type_num == NPY_OBJECT && !is_array) {
+        floats = floats_of_objects(natural, function);
+    } else if (type->type_num == NPY_LONGDOUBLE && !is_array) {
+        floats = (PyArrayObject *)PyArray_FROMANY((PyObject *)natural, NPY_DOUBLE, 0, 0,
+                                                  flags | NPY_ARRAY_FORCECAST);
+    } else {
+        PyErr_Format(PyExc_TypeError,
+                     "%s must return real numbers that fit float64; it returned %s "
+                     "(dtype %S)",
+                     function, kind_of_number(natural), (PyObject *)type);
+    }
+    Py_DECREF(natural);
+    return floats;
+}
+
+/* "(10, 2)" as a new string, or NULL. */
+static PyObject *shape_text(PyArrayObject *array /* borrowed */)
+{
+    PyObject *shape = PyArray_IntTupleFromIntp(PyArray_NDIM(array), PyArray_DIMS(array));
+    PyObject *text = shape ? PyObject_Repr(shape) : NULL; /* new */
+    Py_XDECREF(shape);
+    return text;
+}
+
+PyArrayObject *residuals_array(PyObject *answer, npy_intp n, double *epsilon)
+{
+    int type_num = NPY_DOUBLE;
+
+    if (is_plain_vector(answer)) {
+        if (epsilon != NULL)
+            *epsilon = DBL_EPSILON;
+        return (PyArrayObject *)answer; /* the caller's reference */
+    }
+
+    PyArrayObject *array = real_array(answer, "func", NPY_ARRAY_CARRAY_RO, &type_num);
+    Py_DECREF(answer);
+    if (array == NULL)
+        return NULL;
+    if (epsilon != NULL)
+        *epsilon = type_num == NPY_FLOAT  ? FLT_EPSILON
+                   : type_num == NPY_HALF ? HALF_EPSILON
+                                          : DBL_EPSILON;
+    if (PyArray_NDIM(array) == 0) {
+        npy_intp one = 1;
+        PyArray_Dims shape = {&one, 1};
+        Py_SETREF(array, (PyArrayObject *)PyArray_Newshape(array, &shape, NPY_CORDER));
+    } else if (PyArray_NDIM(array) > 1) {
+        PyObject *text = shape_text(array); /* new */
+        if (text != NULL)
+            PyErr_Format(PyArray_DIM(array, 0) < n ? PyExc_TypeError : PyExc_ValueError,
+                         "func must return a 1-D array of m residuals, m >= n = %zd; it "
+                         "returned shape %U",
+                         (Py_ssize_t)n, text);
+        Py_XDECREF(text);
+        Py_CLEAR(array);
+    }
+    return array;
+}
+
+/* fjac(i,j) = the entry at from + i*row + j*column, in blocks of rows that stay in
+ * the cache. */
+static void copy_by_columns(const char *from, npy_intp row, npy_intp column, npy_intp m,
+                            npy_intp n, double *fjac)
+{
+    enum { BLOCK = 64 };
+
+    if (row == sizeof(double)) {
+        for (npy_intp j = 0; j < n; j++)
+            memcpy(fjac + j * m, from + j * column, (size_t)m * sizeof(double));
+        return;
+    }
+    for (npy_intp start = 0; start < m; start += BLOCK) {
+        npy_intp end = start + BLOCK < m ? start + BLOCK : m;
+        for (npy_intp j = 0; j < n; j++)
+            for (npy_intp i = start; i < end; i++)
+                fjac[i + j * m] = *(const double *)(from + i * row + j * column);
+    }
+}
+
+int take_jacobian(PyObject *answer, int col_deriv, npy_intp m, npy_intp n, double *fjac,
+                  int first)
+{
+    npy_intp rows = col_deriv ? n : m, columns = col_deriv ? m : n;
+    int good = 0;
+    PyArrayObject *array = real_array(
+        answer, "Dfun", NPY_ARRAY_ALIGNED | NPY_ARRAY_NOTSWAPPED, NULL); /* new */
+    if (array == NULL)
+        return -1;
+
+    int ndim = PyArray_NDIM(array);
+    npy_intp *dims = PyArray_DIMS(array), *strides = PyArray_STRIDES(array);
+    if (ndim == 2 && dims[0] == rows && dims[1] == columns) {
+        good = 1;
+        copy_by_columns(PyArray_BYTES(array), strides[col_deriv ? 1 : 0],
+                        strides[col_deriv ? 0 : 1], m, n, fjac);
+    } else if (n == 1 && (ndim == 1 || ndim == 2) && PyArray_SIZE(array) == m) {
+        /* With one parameter every vector of m numbers says what it must. */
+        int along = ndim == 2 && dims[0] == 1;
+        good = dims[along] == m;
+        if (good)
+            copy_by_columns(PyArray_BYTES(array), strides[along], 0, m, 1, fjac);
+    }
+    if (!good) {
+        PyObject *text = shape_text(array); /* new */
+        if (text != NULL)
+            PyErr_Format(
+                first ? PyExc_TypeError : PyExc_ValueError,
+                "Dfun must return the Jacobian with shape (%zd, %zd), one row for "
+                "each of the %s (col_deriv is %s), at every call; it returned "
+                "shape %U",
+                (Py_ssize_t)rows, (Py_ssize_t)columns,
+                col_deriv ? "n parameters" : "m residuals", col_deriv ? "true" : "false",
+                text);
+        Py_XDECREF(text);
+    }
+    Py_DECREF(array);
+    return good ? 0 : -1;
+}
+
+PyArrayObject *vector_argument(PyObject *object, const char *name, int flatten)
+{
+    PyArrayObject *vector = NULL;
+    PyArrayObject *natural = (PyArrayObject *)PyArray_FROM_O(object); /* new */
+    if (natural == NULL)
+        return NULL;
+
+    int type_num = PyArray_TYPE(natural);
+    if (!PyArray_CanCastSafely(type_num, NPY_DOUBLE) || type_num == NPY_OBJECT
+        || PyTypeNum_ISSTRING(type_num)) {
+        PyErr_Format(PyExc_TypeError,
+                     "%s must be real numbers that fit float64, not %s (dtype %S)", name,
+                     kind_of_number(natural), (PyObject *)PyArray_DESCR(natural));
+    } else if (!flatten && PyArray_NDIM(natural) != 1) {
+        PyObject *text = shape_text(natural); /* new */
+        if (text != NULL)
+            PyErr_Format(PyExc_ValueError, "%s must be 1-D, not of shape %U", name, text);
+        Py_XDECREF(text);
+    } else {
+        PyArrayObject *floats = (PyArrayObject *)PyArray_FROMANY(
+            (PyObject *)natural, NPY_DOUBLE, 0, 0,
+            NPY_ARRAY_CARRAY_RO | NPY_ARRAY_ENSUREARRAY); /* new */
+        if (floats != NULL)
+            vector = (PyArrayObject *)PyArray_Ravel(floats, NPY_CORDER); /* new */
+        Py_XDECREF(floats);
+    }
+    Py_DECREF(natural);
+    return vector;
+}

@@ -1,0 +1,399 @@
+/* A fit: from Python's arguments through the loop around the stepper to the result. */
+#include "solve.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "callback.h"
+#include "minpack.h"
+
+/* From this many multiplications in a factorization on, other threads may run
+ * meanwhile; below it, giving up the lock costs more than it gains. */
+#define WORTH_UNLOCKING 200000.0
+
+typedef struct {
+    lm_state state;
+    callback func;
+    callback Dfun;
+    int col_deriv;
+    double *work; /* the arrays of the state that nobody else sees */
+    /* The arrays of the result. All references are ours, or NULL. */
+    PyArrayObject *x;     /* (n,) */
+    PyArrayObject *fvec;  /* (m,) */
+    PyArrayObject *fjac;  /* (n, m) */
+    PyArrayObject *ipvt;  /* (n,) */
+    PyArrayObject *qtf;   /* (n,) */
+    PyArrayObject *trial; /* (m,) the last residuals from func, maybe the user's own */
+} fit;
+
+static double *doubles(PyArrayObject *array)
+{
+    return (double *)PyArray_DATA(array);
+}
+
+/* --- Arguments ------------------------------------------------------------- */
+
+static int real_argument(PyObject *object, const char *name, double *value)
+{
+    *value = PyFloat_AsDouble(object);
+    if (*value != -1.0 || !PyErr_Occurred())
+        return 0;
+    if (PyErr_ExceptionMatches(PyExc_TypeError))
+        PyErr_Format(PyExc_TypeError, "%s must be a real number, not %.200s", name,
+                     Py_TYPE(object)->tp_name);
+    else if (PyErr_ExceptionMatches(PyExc_OverflowError))
+        PyErr_Format(PyExc_OverflowError, "%s is too large for float64", name);
+    return -1;
+}
+
+/* maxfev, or 0 for the default */
+static int count_argument(PyObject *object, const char *name, int *value)
+{
+    int overflow = 0;
+    long number = 0;
+
+    if (PyFloat_Check(object) && PyFloat_AS_DOUBLE(object) == 0.0) {
+        *value = 0;
+        return 0;
+    }
+    PyObject *integer = PyNumber_Index(object); /* new */
+    if (integer == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_TypeError))
+            PyErr_Format(PyExc_TypeError, "%s must be an integer, not %.200s", name,
+                         Py_TYPE(object)->tp_name);
+        return -1;
+    }
+    number = PyLong_AsLongAndOverflow(integer, &overflow);
+    if (overflow || number > INT_MAX || number < INT_MIN) {
+        PyErr_Format(PyExc_OverflowError, "%s must be at most %d in size, not %S", name,
+                     INT_MAX, integer);
+        Py_DECREF(integer);
+        return -1;
+    }
+    Py_DECREF(integer);
+    *value = number > 0 ? (int)number : 0;
+    return 0;
+}
+
+/* --- Evaluations ----------------------------------------------------------- */
+
+/* Call func at x(n) and keep the answer as self->trial. */
+static int evaluate(fit *self, npy_intp n, const double *x, double *epsilon)
+{
+    Py_CLEAR(self->trial);
+    PyObject *answer = callback_call(&self->func, n, x); /* new */
+    if (answer != NULL)
+        self->trial = residuals_array(answer, n, epsilon); /* steals answer */
+    return self->trial != NULL ? 0 : -1;
+}
+
+static int evaluate_residuals(fit *self)
+{
+    lm_state *s = &self->state;
+
+    if (evaluate(self, s->n, s->x_trial, NULL) < 0)
+        return -1;
+    if (PyArray_DIM(self->trial, 0) != s->m) {
+        PyErr_Format(PyExc_ValueError,
+                     "func returned %zd residuals after it had returned %d: their number "
+                     "must not change during a fit",
+                     (Py_ssize_t)PyArray_DIM(self->trial, 0), s->m);
+        return -1;
+    }
+    s->fvec_trial = doubles(self->trial);
+    return 0;
+}
+
+static int evaluate_jacobian(fit *self)
+{
+    lm_state *s = &self->state;
+    PyObject *answer = callback_call(&self->Dfun, s->n, s->x); /* new */
+    if (answer == NULL)
+        return -1;
+    int status =
+        take_jacobian(answer, self->col_deriv, s->m, s->n, s->fjac, s->njev == 1);
+    Py_DECREF(answer);
+    return status;
+}
+
+/* Nobody else can see or change this array: it may be kept instead of copied. */
+static int is_ours_alone(PyArrayObject *array)
+{
+#ifdef Py_GIL_DISABLED
+    (void)array;
+    return 0;
+#else
+    PyObject *object = (PyObject *)array;
+    PyObject **weak_references =
+        (PyObject **)((char *)object + Py_TYPE(object)->tp_weaklistoffset);
+    return Py_REFCNT(object) == 1 && *weak_references == NULL
+           && PyArray_CHKFLAGS(array, NPY_ARRAY_OWNDATA | NPY_ARRAY_WRITEABLE);
+#endif
+}
+
+/* fvec := the trial residuals */
+static int accept_trial(fit *self)
+{
+    lm_state *s = &self->state;
+    npy_intp m = s->m;
+
+    if (is_ours_alone(self->trial)) {
+        Py_XSETREF(self->fvec, self->trial);
+        self->trial = NULL;
+    } else {
+        if (self->fvec == NULL) {
+            self->fvec = (PyArrayObject *)PyArray_SimpleNew(1, &m, NPY_DOUBLE); /* new */
+            if (self->fvec == NULL)
+                return -1;
+        }
+        memcpy(doubles(self->fvec), doubles(self->trial), (size_t)m * sizeof(double));
+    }
+    s->fvec = doubles(self->fvec);
+    return 0;
+}
+
+/* Run the fit to its end. The residuals at the start are in self->trial. */
+static int run(fit *self)
+{
+    lm_state *s = &self->state;
+    int heavy = (double)s->m * s->n * s->n >= WORTH_UNLOCKING;
+
+    lm_start(s);
+    lm_step(s);
+    if (s->request == LM_RESIDUALS) { /* at the start: known already */
+        s->fvec_trial = doubles(self->trial);
+        lm_step(s);
+    }
+    for (;;) {
+        int status = 0;
+        int unlock = 0;
+        switch (s->request) {
+        case LM_DONE:
+            return 0;
+        case LM_RESIDUALS:
+        case LM_DIFFERENCE:
+            status = evaluate_residuals(self);
+            break;
+        case LM_JACOBIAN:
+            status = evaluate_jacobian(self);
+            break;
+        case LM_ACCEPT:
+            status = accept_trial(self);
+            break;
+        case LM_ITERATE: /* what follows reads and writes our own memory alone */
+            unlock = heavy;
+            break;
+        }
+        if (status < 0)
+            return -1;
+        if (unlock) {
+            Py_BEGIN_ALLOW_THREADS lm_step(s);
+            Py_END_ALLOW_THREADS
+        } else {
+            lm_step(s);
+        }
+    }
+}
+
+/* --- Setting up and the result --------------------------------------------- */
+
+static int allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag)
+{
+    lm_state *s = &self->state;
+    npy_intp shape[2] = {n, m};
+
+    if (m > INT_MAX || n > INT_MAX) {
+        PyErr_Format(PyExc_ValueError,
+                     "func returned %zd residuals; at most %d are possible",
+                     (Py_ssize_t)m, INT_MAX);
+        return -1;
+    }
+    self->fjac = (PyArrayObject *)PyArray_SimpleNew(2, shape, NPY_DOUBLE); /* new */
+    self->ipvt = (PyArrayObject *)PyArray_SimpleNew(1, &n, NPY_INT);       /* new */
+    self->qtf = (PyArrayObject *)PyArray_SimpleNew(1, &n, NPY_DOUBLE);     /* new */
+    self->work = PyMem_New(double, 4 * n + m);
+    if (self->fjac == NULL || self->ipvt == NULL || self->qtf == NULL)
+        return -1;
+    if (self->work == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    s->m = (int)m;
+    s->n = (int)n;
+    s->ldfjac = (int)m;
+    s->x = doubles(self->x);
+    s->fjac = doubles(self->fjac);
+    s->ipvt = PyArray_DATA(self->ipvt);
+    s->qtf = doubles(self->qtf);
+    s->diag = self->work;
+    s->x_trial = self->work + n;
+    s->step = self->work + 2 * n;
+    s->work_n = self->work + 3 * n;
+    s->work_m = self->work + 4 * n;
+    s->mode = diag != NULL ? 2 : 1;
+    if (diag != NULL)
+        memcpy(s->diag, doubles(diag), (size_t)n * sizeof(double));
+    return 0;
+}
+
+/* Where the input was bad, the fit ends at its start and the rest is zero. */
+static int finish_bad_input(fit *self)
+{
+    PyArray_FILLWBYTE(self->fjac, 0);
+    PyArray_FILLWBYTE(self->ipvt, 0);
+    PyArray_FILLWBYTE(self->qtf, 0);
+    return accept_trial(self);
+}
+
+/* (J'J)^-1 as a new (n, n) array, or None where there is none; NULL on error. */
+static PyObject *covariance(fit *self)
+{
+    lm_state *s = &self->state;
+    int singular = 1;
+    npy_intp shape[2] = {s->n, s->n};
+
+    if (s->info < LM_FTOL || s->info > LM_GTOL)
+        Py_RETURN_NONE;
+    PyObject *cov = PyArray_SimpleNew(2, shape, NPY_DOUBLE); /* new */
+    double *work = PyMem_New(double, (Py_ssize_t)s->n * s->n);
+    if (cov != NULL && work != NULL) {
+        lm_covar(s->n, s->ldfjac, s->fjac, s->ipvt, PyArray_DATA((PyArrayObject *)cov),
+                 work, &singular);
+        if (singular)
+            Py_SETREF(cov, Py_NewRef(Py_None));
+    } else if (cov != NULL) {
+        PyErr_NoMemory();
+        Py_CLEAR(cov);
+    }
+    PyMem_Free(work);
+    return cov;
+}
+
+/* Returns a new reference, or NULL. */
+static PyObject *result(fit *self, int full_output)
+{
+    lm_state *s = &self->state;
+
+    if (!full_output)
+        return Py_BuildValue("Oi", self->x, s->info);
+    PyObject *cov = covariance(self); /* new */
+    if (cov == NULL)
+        return NULL;
+    if (s->info != LM_BAD_INPUT) /* SciPy counts columns from 0 */
+        for (int j = 0; j < s->n; j++)
+            s->ipvt[j] -= 1;
+    return Py_BuildValue("OiNOiiOOO", self->x, s->info, cov /* steals */, self->fvec,
+                         s->nfev, s->njev, self->fjac, self->ipvt, self->qtf);
+}
+
+static void clear(fit *self)
+{
+    callback_clear(&self->func);
+    callback_clear(&self->Dfun);
+    Py_CLEAR(self->x);
+    Py_CLEAR(self->fvec);
+    Py_CLEAR(self->fjac);
+    Py_CLEAR(self->ipvt);
+    Py_CLEAR(self->qtf);
+    Py_CLEAR(self->trial);
+    PyMem_Free(self->work);
+}
+
+PyObject *solve_leastsq(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    enum {
+        FUNC,
+        X0,
+        ARGS,
+        DFUN,
+        FULL_OUTPUT,
+        COL_DERIV,
+        FTOL,
+        XTOL,
+        GTOL,
+        MAXFEV,
+        EPSFCN,
+        FACTOR,
+        DIAG,
+        COUNT
+    };
+    fit self;
+    PyArrayObject *start = NULL, *diag = NULL;
+    PyObject *answer = NULL;
+    npy_intp m, n;
+    double epsilon;
+    lm_state *s = &self.state;
+
+    (void)module;
+    memset(&self, 0, sizeof self);
+    self.func.stack = self.func.small;
+    self.Dfun.stack = self.Dfun.small;
+    if (nargs != COUNT || !PyTuple_Check(args[ARGS])) {
+        PyErr_SetString(PyExc_TypeError,
+                        "_minpack.leastsq is called by minpack.leastsq only");
+        return NULL;
+    }
+
+    /* Everything is checked before the first call. */
+    s->analytic = args[DFUN] != Py_None;
+    self.col_deriv = args[COL_DERIV] == Py_True;
+    if (callback_init(&self.func, "func", args[FUNC], args[ARGS]) < 0
+        || (s->analytic && callback_init(&self.Dfun, "Dfun", args[DFUN], args[ARGS]) < 0)
+        || real_argument(args[FTOL], "ftol", &s->ftol) < 0
+        || real_argument(args[XTOL], "xtol", &s->xtol) < 0
+        || real_argument(args[GTOL], "gtol", &s->gtol) < 0
+        || count_argument(args[MAXFEV], "maxfev", &s->maxfev) < 0
+        || real_argument(args[FACTOR], "factor", &s->factor) < 0)
+        goto fail;
+    if (!s->analytic && args[EPSFCN] != Py_None
+        && real_argument(args[EPSFCN], "epsfcn", &s->epsfcn) < 0)
+        goto fail;
+    start = vector_argument(args[X0], "x0", 1); /* new */
+    if (start == NULL)
+        goto fail;
+    n = PyArray_DIM(start, 0);
+    if (args[DIAG] != Py_None) {
+        diag = vector_argument(args[DIAG], "diag", 0); /* new */
+        if (diag == NULL)
+            goto fail;
+        if (PyArray_DIM(diag, 0) != n) {
+            PyErr_Format(PyExc_ValueError,
+                         "diag must have one entry for each of the %zd parameters in x0, "
+                         "not %zd",
+                         (Py_ssize_t)n, (Py_ssize_t)PyArray_DIM(diag, 0));
+            goto fail;
+        }
+    }
+    self.x = (PyArrayObject *)PyArray_SimpleNew(1, &n, NPY_DOUBLE); /* new */
+    if (self.x == NULL)
+        goto fail;
+    memcpy(doubles(self.x), doubles(start), (size_t)n * sizeof(double));
+    if (s->maxfev == 0)
+        s->maxfev = (int)((s->analytic ? 100 : 200) * (n < 10000000 ? n + 1 : 10000000));
+
+    /* The first evaluation says how many residuals there are. */
+    if (evaluate(&self, n, doubles(self.x), &epsilon) < 0)
+        goto fail;
+    m = PyArray_DIM(self.trial, 0);
+    if (m < n) {
+        PyErr_Format(
+            PyExc_TypeError,
+            "func must return at least as many residuals as x0 has parameters: it "
+            "returned m = %zd for n = %zd",
+            (Py_ssize_t)m, (Py_ssize_t)n);
+        goto fail;
+    }
+    if (args[EPSFCN] == Py_None)
+        s->epsfcn = epsilon;
+
+    lm_reference_kernels(&s->kernels);
+    if (allocate(&self, m, n, diag) < 0 || run(&self) < 0
+        || (s->info == LM_BAD_INPUT && finish_bad_input(&self) < 0))
+        goto fail;
+    answer = result(&self, args[FULL_OUTPUT] == Py_True);
+fail:
+    Py_XDECREF(start);
+    Py_XDECREF(diag);
+    clear(&self);
+    return answer;
+}

@@ -1,0 +1,134 @@
+"""The NIST StRD nonlinear regression datasets.
+
+Twenty-seven datasets with certified results, each with two starting points, read
+from the files that NIST distributes (``nist/*.dat``, public domain). The certified
+figures have 11 digits and were computed in 128-bit arithmetic.
+See https://www.itl.nist.gov/div898/strd/nls/nls_main.shtml.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .nist_models import MODELS, Model
+
+Array = NDArray[np.float64]
+
+CERTIFIED_DIGITS = 11
+DIFFICULTIES = ("Lower", "Average", "Higher")
+FOLDER = Path(__file__).with_suffix("")
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A dataset, its model and its certified results.
+
+    Attributes
+    ----------
+    name, difficulty : str
+        NIST's name and level: 'Lower', 'Average' or 'Higher'.
+    x : ndarray, shape (m,) or (2, m)
+        The predictor; Nelson has two, time and temperature.
+    y : ndarray, shape (m,)
+        The response; for Nelson its logarithm, which is what the model describes.
+    starts : ndarray, shape (2, n)
+        The two starting points; the second is nearer the solution.
+    certified, stddev : ndarray, shape (n,)
+        The certified parameters and their standard deviations.
+    rss : float
+        The certified residual sum of squares.
+    model : callable
+        ``model(b, x)``, the response at parameters `b`, which may be complex.
+    """
+
+    name: str
+    difficulty: str
+    x: Array
+    y: Array
+    starts: Array
+    certified: Array
+    stddev: Array
+    rss: float
+    model: Model
+
+    @property
+    def m(self) -> int:
+        """Number of observations."""
+        return self.y.size
+
+    @property
+    def n(self) -> int:
+        """Number of parameters."""
+        return self.certified.size
+
+    def residuals(self, b: ArrayLike) -> Array:
+        """Return the model minus the data at parameters `b`, shape (m,)."""
+        return self.model(np.asarray(b), self.x) - self.y
+
+    def jacobian(self, b: ArrayLike) -> Array:
+        """Return the derivatives of the residuals at `b`, shape (m, n).
+
+        By complex step: f(b + ih) = f(b) + ih f'(b) + O(h^2), where no difference
+        is taken, so that h can be tiny and the derivative is exact to rounding
+        (Squire & Trapp, SIAM Review 40, 1998).
+        """
+        h = 1e-40
+        steps = np.asarray(b) + 1j * h * np.eye(self.n)
+        return np.stack([self.model(bj, self.x).imag / h for bj in steps], axis=1)
+
+
+def certified_digits(got: ArrayLike, certified: ArrayLike) -> float:
+    """Return the number of digits in which a result agrees with the certified one.
+
+    Parameters
+    ----------
+    got, certified : array_like
+        Results of one shape; no certified value is zero.
+
+    Returns
+    -------
+    float
+        The log relative error, -log10(|got - certified| / |certified|), of the
+        worst entry, between 0 and the 11 digits that are certified. NaN has none.
+    """
+    reference = np.asarray(certified)
+    with np.errstate(all="ignore"):
+        lre = -np.log10(np.abs((np.asarray(got) - reference) / reference))
+    return float(np.clip(np.nan_to_num(lre, nan=0.0), 0, CERTIFIED_DIGITS).min())
+
+
+def _read(path: Path) -> Dataset:
+    head, _, table = path.read_text().rpartition("\nData:")
+    y, *predictors = np.loadtxt(table.splitlines()[1:], unpack=True)
+    name = path.stem
+    difficulty = re.search(r"(\w+) Level of Difficulty", head)
+    rss = re.search(r"Residual Sum of Squares: +(\S+)", head)
+    rows = re.findall(r"^ +b\d+ = +(\S+) +(\S+) +(\S+) +(\S+)", head, re.MULTILINE)
+    if not (difficulty and rss and rows):
+        raise ValueError(f"{path} is not an NIST StRD nonlinear regression file")
+    start1, start2, certified, stddev = np.array(rows, dtype=float).T
+    return Dataset(
+        name=name,
+        difficulty=difficulty[1],
+        x=predictors[0] if len(predictors) == 1 else np.array(predictors),
+        y=np.log(y) if name == "Nelson" else y,
+        starts=np.array([start1, start2]),
+        certified=certified,
+        stddev=stddev,
+        rss=float(rss[1]),
+        model=MODELS[name],
+    )
+
+
+DATASETS: tuple[Dataset, ...] = tuple(
+    sorted(
+        map(_read, FOLDER.glob("*.dat")),
+        key=lambda d: (DIFFICULTIES.index(d.difficulty), d.name),
+    )
+)
+RUNS: tuple[tuple[Dataset, int], ...] = tuple(
+    (dataset, start) for dataset in DATASETS for start in (0, 1)
+)
