@@ -25,7 +25,8 @@ from tqdm import tqdm
 from minpack import leastsq
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from problems.nist import DATASETS, RUNS, Dataset, certified_digits
+from problems import nist
+from problems.nist import DATASETS, RUNS, Dataset, Digits
 
 CONVERGED = 4  # digits; a fit that ends elsewhere has none
 
@@ -44,33 +45,15 @@ class Fit:
     ier: int
     nfev: int
     milliseconds: float
-    b_digits: float
-    stddev_digits: float
-    rss_digits: float
+    digits: Digits
 
 
 def fit(dataset: Dataset, start: int, factor: float) -> Fit:
-    """Fit `dataset` from one of its two starts, with its exact Jacobian.
-
-    The tolerances are a few rounding errors, so that the solver goes on until
-    nothing more can be gained; gtol = 0 leaves its test of the gradient out.
-    """
+    """Fit `dataset` from one of its two starts, with its exact Jacobian."""
     began = time.perf_counter()
-    b, cov_x, info, _, ier = leastsq(
-        dataset.residuals,
-        dataset.starts[start],
-        Dfun=dataset.jacobian,
-        full_output=True,
-        factor=factor,
-        ftol=1e-15,
-        xtol=1e-15,
-        gtol=0.0,
-        maxfev=10_000,
-    )
+    result = nist.fit(leastsq, dataset, start, factor=factor)
     elapsed = time.perf_counter() - began
-    rss = np.sum(info["fvec"] ** 2)
-    scale = rss / (dataset.m - dataset.n)
-    stddev = np.nan if cov_x is None else np.sqrt(np.diag(cov_x) * scale)
+    b, _, info, _, ier = result
     return Fit(
         dataset=dataset,
         start=start,
@@ -78,9 +61,7 @@ def fit(dataset: Dataset, start: int, factor: float) -> Fit:
         ier=ier,
         nfev=info["nfev"],
         milliseconds=1e3 * elapsed,
-        b_digits=certified_digits(b, dataset.certified),
-        stddev_digits=certified_digits(stddev, dataset.stddev),
-        rss_digits=certified_digits(rss, dataset.rss),
+        digits=nist.correct_digits(dataset, result),
     )
 
 
@@ -93,19 +74,19 @@ def print_table(fits: list[Fit]) -> None:
         print(
             f"{d.name:10} {d.difficulty:8} {f.start + 1:5} {d.n:3} {d.m:4} {f.ier:4} "
             f"{f.nfev:5} {f.milliseconds:6.1f} "
-            f"{f.b_digits:6.1f} {f.stddev_digits:7.1f} {f.rss_digits:7.1f}"
+            f"{f.digits.b:6.1f} {f.digits.stddev:7.1f} {f.digits.rss:7.1f}"
         )
     print(
         "\nThe residuals of Lanczos1 are near 1e-13: in double precision they, and what"
         "\nis computed from them, have about three digits."
     )
-    reached = [sum(f.b_digits >= digits for f in fits) for digits in (CONVERGED, 6)]
+    reached = [sum(f.digits.b >= digits for f in fits) for digits in (CONVERGED, 6)]
     print(
         f"\nOf {len(fits)} fits, {reached[0]} reach {CONVERGED} digits or more in "
         f"every parameter, {reached[1]} reach 6 or more."
     )
     for f in fits:
-        if f.b_digits < CONVERGED:
+        if f.digits.b < CONVERGED:
             print(
                 f"{f.dataset.name} from start {f.start + 1} ends elsewhere; a shorter "
                 "first step (--factor 10) may help."
@@ -124,7 +105,7 @@ def draw_panel(axes: Axes, fits: list[Fit]) -> None:
     predictors = [np.array([grid, np.full_like(grid, t)]) for t in levels] or [grid]
     axes.plot(x, dataset.y, ms=5 if dataset.m < 100 else 3, **DATA)
     for f in fits:
-        converged = f.b_digits >= CONVERGED
+        converged = f.digits.b >= CONVERGED
         style: dict[str, Any] = (
             {"color": COLORS[dataset.difficulty]} if converged else ELSEWHERE
         )
@@ -133,7 +114,7 @@ def draw_panel(axes: Axes, fits: list[Fit]) -> None:
     axes.set(xticks=[], yticks=[])
     axes.margins(0.05, 0.08)
     axes.spines[:].set_color("0.8")
-    digits = " | ".join(f"{f.b_digits:.1f}" for f in fits)
+    digits = " | ".join(f"{f.digits.b:.1f}" for f in fits)
     axes.set_title(dataset.name, loc="left", fontsize=9, fontweight="bold", pad=4)
     axes.set_title(digits, loc="right", fontsize=8, color="0.35", pad=4)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -26,6 +27,8 @@ def leastsq(
     epsfcn: float | None = None,
     factor: float = 100,
     diag: ArrayLike | None = None,
+    *,
+    kernels: str = "fast",
 ) -> Any:
     """Doc."""
     if not isinstance(args, tuple):
@@ -33,12 +36,13 @@ def leastsq(
     full_output = bool(full_output)
     fit = _minpack.leastsq(
         func, x0, args, Dfun, full_output, bool(col_deriv),
-        ftol, xtol, gtol, maxfev, epsfcn, factor, diag,
+        ftol, xtol, gtol, maxfev, epsfcn, factor, diag, kernels,
     )  # fmt: skip
     info = fit[1]
     if not full_output and info in SUCCESS:
         return fit
     x = fit[0]
+    maxfev = operator.index(maxfev) if maxfev else 0
     if maxfev <= 0:
         maxfev = (200 if Dfun is None else 100) * (x.size + 1)
     mesg = message(info, ftol=ftol, xtol=xtol, gtol=gtol, maxfev=maxfev)

@@ -23,6 +23,7 @@ def leastsq(
     epsfcn: float | None,
     factor: float,
     diag: ArrayLike | None,
+    kernels: str,
     /,
 ) -> tuple[_Vector, int]:
     """Fit, and return ``(x, info)``."""
@@ -42,6 +43,7 @@ def leastsq(
     epsfcn: float | None,
     factor: float,
     diag: ArrayLike | None,
+    kernels: str,
     /,
 ) -> tuple[
     _Vector,
@@ -55,3 +57,6 @@ def leastsq(
     _Vector,
 ]:
     """Fit, and return ``(x, info, cov, fvec, nfev, njev, fjac, ipvt, qtf)``."""
+
+def instruction_sets() -> tuple[str, ...]:
+    """The instruction sets whose fast kernels run here, the best last."""

@@ -17,6 +17,7 @@ class Info(IntEnum):
     FTOL_TOO_SMALL = 6
     XTOL_TOO_SMALL = 7
     GTOL_TOO_SMALL = 8
+    NOT_FINITE = 9
 
 
 SUCCESS = frozenset({Info.FTOL, Info.XTOL, Info.FTOL_XTOL, Info.GTOL})
@@ -41,6 +42,8 @@ _MESSAGES = {
     "xtol = {xtol:g} is too small.",
     Info.GTOL_TOO_SMALL: "Stopped: the residuals are orthogonal to the columns of the "
     "Jacobian to machine precision; gtol = {gtol:g} is too small.",
+    Info.NOT_FINITE: "Stopped: the residuals or their Jacobian are not finite (NaN or "
+    "infinity) at x0 or at the best point so far.",
 }
 
 

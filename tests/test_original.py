@@ -54,7 +54,9 @@ def differing(
 ) -> list[str]:
     """What differs between the original's fit and ours."""
     theirs = original.fit(library, func, x0, jac, **options)
-    x, _, info, _, ier = leastsq(func, x0, Dfun=jac, full_output=True, **options)
+    x, _, info, _, ier = leastsq(
+        func, x0, Dfun=jac, full_output=True, kernels="reference", **options
+    )
     ours = info | {"x": x, "info": ier, "ipvt": info["ipvt"] + 1}
     return [name for name in ours if not same_bits(ours[name], getattr(theirs, name))]
 

@@ -1,7 +1,7 @@
 !> What the drivers share: a state from the classic arguments, and the loop around
 !> C functions.
 module lm_driver
-   use, intrinsic :: iso_c_binding, only: c_int, c_double, c_ptr, c_loc, c_f_pointer
+   use, intrinsic :: iso_c_binding, only: c_int, c_double, c_ptr, c_loc, c_null_ptr, c_f_pointer
    use lm_types
    use lm, only: lm_start, lm_step, lm_reference_kernels
    implicit none
@@ -66,6 +66,7 @@ contains
       s%work_n = c_loc(wa3)
       s%fvec_trial = c_loc(wa4)
       s%work_m = c_loc(wa4)
+      s%scratch = c_null_ptr
       call lm_start(s)
    end subroutine
 

@@ -41,15 +41,17 @@ module lm_types
       enumerator :: LM_FTOL_TOO_SMALL = 6 !< ftol asks for more than rounding allows
       enumerator :: LM_XTOL_TOO_SMALL = 7 !< xtol asks for more than rounding allows
       enumerator :: LM_GTOL_TOO_SMALL = 8 !< gtol asks for more than rounding allows
+      enumerator :: LM_NOT_FINITE = 9     !< NaN or infinity in fvec or fjac; not MINPACK's
    end enum
    public :: LM_BAD_INPUT, LM_FTOL, LM_XTOL, LM_FTOL_XTOL, LM_GTOL, LM_MAXFEV
-   public :: LM_FTOL_TOO_SMALL, LM_XTOL_TOO_SMALL, LM_GTOL_TOO_SMALL
+   public :: LM_FTOL_TOO_SMALL, LM_XTOL_TOO_SMALL, LM_GTOL_TOO_SMALL, LM_NOT_FINITE
 
    !> The loops over m, behind one interface.
    type, bind(c) :: lm_kernels
       type(c_funptr) :: norm       !< procedure(norm_kernel)
       type(c_funptr) :: difference !< procedure(difference_kernel)
       type(c_funptr) :: factor     !< procedure(factor_kernel)
+      integer(c_int) :: faithful   !< 1: MINPACK's faults too; 0: they are mended
    end type
 
    !> One fit. The caller owns every array and sets the first two groups.
@@ -79,6 +81,7 @@ module lm_types
       type(c_ptr) :: step        !< (n) the step p; work space
       type(c_ptr) :: work_n      !< (n) work space
       type(c_ptr) :: work_m      !< (m) work space; may be fvec_trial
+      type(c_ptr) :: scratch     !< what the kernels need beside: see lm_fast_scratch
       ! What the stepper says
       integer(c_int) :: request
       integer(c_int) :: info
@@ -106,28 +109,31 @@ module lm_types
          real(c_double) :: norm
       end function
 
-      !> column = (f - fvec)/h, a column of the forward-difference Jacobian.
-      subroutine difference_kernel(m, f, fvec, h, column) bind(c)
+      !> column = (f - fvec)/h, a column of the forward-difference Jacobian, and
+      !> its norm.
+      function difference_kernel(m, f, fvec, h, column) result(norm) bind(c)
          import :: c_int, c_double
          integer(c_int), value, intent(in) :: m
          real(c_double), intent(in) :: f(*)      !< (m) residuals at x + h e_j
          real(c_double), intent(in) :: fvec(*)   !< (m) residuals at x
          real(c_double), value, intent(in) :: h  !< the difference step
          real(c_double), intent(out) :: column(*)!< (m) column j of the Jacobian
-      end subroutine
+         real(c_double) :: norm
+      end function
 
       !> The QR factors of fjac with column pivoting, J P = Q R, and Q'fvec.
-      subroutine factor_kernel(m, n, fjac, ldfjac, ipvt, acnorm, rdiag, work_n, fvec, qtf) &
-         bind(c)
-         import :: c_int, c_double
+      subroutine factor_kernel(m, n, fjac, ldfjac, ipvt, acnorm, rdiag, work_n, fvec, &
+                               qtf, scratch) bind(c)
+         import :: c_int, c_double, c_ptr
          integer(c_int), value, intent(in) :: m, n, ldfjac
-         real(c_double), intent(inout) :: fjac(ldfjac, *) !< out: R above, reflectors below
+         real(c_double), intent(inout) :: fjac(ldfjac, *) !< in: J; out: R above
          integer(c_int), intent(out) :: ipvt(*)  !< (n) the permutation P
-         real(c_double), intent(out) :: acnorm(*)!< (n) norms of the columns of J
-         real(c_double), intent(out) :: rdiag(*) !< (n) the diagonal of R
+         real(c_double), intent(in) :: acnorm(*) !< (n) norms of the columns of J
+         real(c_double), intent(out) :: rdiag(*) !< (n) work space
          real(c_double), intent(out) :: work_n(*)!< (n) work space
          real(c_double), intent(in) :: fvec(*)   !< (m) the residuals
-         real(c_double), intent(out) :: qtf(*)   !< (m) Q'fvec
+         real(c_double), intent(out) :: qtf(*)   !< (m) Q'fvec, in the first n places
+         type(c_ptr), value, intent(in) :: scratch
       end subroutine
    end interface
 

@@ -14,6 +14,8 @@
 #ifndef MINPACK_H
 #define MINPACK_H
 
+#include <stddef.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -28,7 +30,8 @@ enum lm_info {
     LM_MAXFEV = 5,         /* maxfev evaluations made */
     LM_FTOL_TOO_SMALL = 6, /* ftol asks for more than rounding allows */
     LM_XTOL_TOO_SMALL = 7, /* xtol asks for more than rounding allows */
-    LM_GTOL_TOO_SMALL = 8  /* gtol asks for more than rounding allows */
+    LM_GTOL_TOO_SMALL = 8, /* gtol asks for more than rounding allows */
+    LM_NOT_FINITE = 9      /* NaN or infinity in fvec or fjac; not MINPACK's */
 };
 
 /* What the stepper asks for. */
@@ -44,10 +47,12 @@ enum lm_request {
 /* The loops over m, behind one interface. See lm_types.f90 for the arguments. */
 typedef struct lm_kernels {
     double (*norm)(int m, const double *x);
-    void (*difference)(int m, const double *f, const double *fvec, double h,
-                       double *column);
-    void (*factor)(int m, int n, double *fjac, int ldfjac, int *ipvt, double *acnorm,
-                   double *rdiag, double *work_n, const double *fvec, double *qtf);
+    double (*difference)(int m, const double *f, const double *fvec, double h,
+                         double *column);
+    void (*factor)(int m, int n, double *fjac, int ldfjac, int *ipvt,
+                   const double *acnorm, double *rdiag, double *work_n,
+                   const double *fvec, double *qtf, void *scratch);
+    int faithful; /* 1: MINPACK's faults too; 0: they are mended */
 } lm_kernels;
 
 /* One fit. The caller owns the arrays and sets the first three groups, then calls
@@ -81,6 +86,7 @@ typedef struct lm_state {
     double *step;             /* (n) work space */
     double *work_n;           /* (n) work space */
     double *work_m;           /* (m) work space; may be fvec_trial */
+    void *scratch;            /* for the fast kernels: lm_fast_scratch(m, n) bytes */
 
     /* What the stepper says */
     int request; /* an lm_request */
@@ -95,7 +101,22 @@ typedef struct lm_state {
     double h, fnorm, xnorm, pnorm, gnorm, delta, par;
 } lm_state;
 
-void lm_reference_kernels(lm_kernels *kernels); /* MINPACK's order of operations */
+/* MINPACK's order of operations, for MINPACK's bits. */
+void lm_reference_kernels(lm_kernels *kernels);
+
+/* The same mathematics for vector registers and caches, with the same bits on every
+ * processor. instruction_set is one of lm_instruction_sets(), or NULL for the best that
+ * this processor has. Returns 0, or -1 where it does not have that one. */
+int lm_fast_kernels(lm_kernels *kernels, const char *instruction_set);
+size_t lm_fast_scratch(int m, int n); /* bytes that they need in scratch */
+
+/* After the end of a fit with fast kernels: give the rows of R and the entries of qtf
+ * the signs that MINPACK's have. The fit itself does not depend on them. */
+void lm_orient(lm_state *state);
+
+/* The names of the instruction sets that this processor has, the best last, then NULL. */
+const char *const *lm_instruction_sets(void);
+
 void lm_start(lm_state *state);
 void lm_step(lm_state *state);
 

@@ -66,6 +66,19 @@ static int is_plain_vector(PyObject *object)
            && PyArray_ISCARRAY_RO(array);
 }
 
+/* NumPy's array of `object`, a new reference. A ragged sequence is an error that names
+ * it; what the object's own methods raise passes unchanged. */
+static PyArrayObject *natural_array(PyObject *object /* borrowed */, const char *name)
+{
+    PyArrayObject *array = (PyArrayObject *)PyArray_FROM_O(object); /* new */
+
+    if (array == NULL && (PyList_Check(object) || PyTuple_Check(object))
+        && PyErr_ExceptionMatches(PyExc_ValueError))
+        PyErr_Format(PyExc_ValueError,
+                     "%s must be an array of numbers: this sequence is ragged", name);
+    return array;
+}
+
 static const char *kind_of_number(PyArrayObject *array)
 {
     switch (PyArray_DESCR(array)->kind) {
@@ -100,17 +113,23 @@ static PyArrayObject *floats_of_objects(PyArrayObject *objects /* borrowed */,
     PyObject **from = PyArray_DATA(objects); /* fresh, so contiguous */
     for (npy_intp i = 0; i < PyArray_SIZE(objects); i++) {
         PyObject *item = from[i];
-        int text = item != NULL && (PyUnicode_Check(item) || PyBytes_Check(item));
-        to[i] = text || item == NULL ? -1.0 : PyFloat_AsDouble(item);
-        if (text || item == NULL || (to[i] == -1.0 && PyErr_Occurred())) {
-            if (text || item == NULL || PyErr_ExceptionMatches(PyExc_TypeError))
-                PyErr_Format(PyExc_TypeError,
-                             "%s must return real numbers; item %zd is of type %.200s",
-                             function, (Py_ssize_t)i,
-                             item ? Py_TYPE(item)->tp_name : "NULL");
-            Py_DECREF(floats);
-            return NULL;
+        if (PyUnicode_Check(item) || PyBytes_Check(item)) {
+            PyErr_SetNone(PyExc_TypeError);
+        } else {
+            to[i] = PyFloat_AsDouble(item);
+            if (to[i] != -1.0 || !PyErr_Occurred())
+                continue;
         }
+        if (PyErr_ExceptionMatches(PyExc_TypeError))
+            PyErr_Format(PyExc_TypeError,
+                         "%s must return real numbers; item %zd is of type %.200s",
+                         function, (Py_ssize_t)i, Py_TYPE(item)->tp_name);
+        else if (PyErr_ExceptionMatches(PyExc_OverflowError))
+            PyErr_Format(PyExc_OverflowError,
+                         "%s must return numbers that fit float64; item %zd is too large",
+                         function, (Py_ssize_t)i);
+        Py_DECREF(floats);
+        return NULL;
     }
     return floats;
 }
@@ -123,7 +142,7 @@ static PyArrayObject *real_array(PyObject *answer /* borrowed */, const char *fu
                                  int flags, int *type_num)
 {
     PyArrayObject *floats = NULL;
-    PyArrayObject *natural = (PyArrayObject *)PyArray_FROM_O(answer); /* new */
+    PyArrayObject *natural = natural_array(answer, function); /* new */
     if (natural == NULL)
         return NULL;
 
@@ -258,7 +277,7 @@ int take_jacobian(PyObject *answer, int col_deriv, npy_intp m, npy_intp n, doubl
 PyArrayObject *vector_argument(PyObject *object, const char *name, int flatten)
 {
     PyArrayObject *vector = NULL;
-    PyArrayObject *natural = (PyArrayObject *)PyArray_FROM_O(object); /* new */
+    PyArrayObject *natural = natural_array(object, name); /* new */
     if (natural == NULL)
         return NULL;
 

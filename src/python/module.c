@@ -1,19 +1,70 @@
-/* The extension module: its method table and its initialization. It has no state, so
- * any number of threads may be in it at once. */
+/* The extension module: its method table and its initialization. Nothing in it changes
+ * after import, so any number of threads may be in it at once. */
 #define MINPACK_IMPORTS_NUMPY
 #include "numpy_api.h"
 
+#include "kernels.h"
 #include "solve.h"
+
+int choose_kernels(PyObject *module, PyObject *name, lm_kernels *kernels)
+{
+    const char *text =
+        PyUnicode_Check(name) ? PyUnicode_AsUTF8(name) : NULL; /* borrowed */
+
+    if (text != NULL && strcmp(text, "fast") == 0) {
+        *kernels = ((module_state *)PyModule_GetState(module))->fast;
+        return 0;
+    }
+    if (text != NULL && strcmp(text, "reference") == 0) {
+        lm_reference_kernels(kernels);
+        return 0;
+    }
+    if (text != NULL && strncmp(text, "fast:", 5) == 0
+        && lm_fast_kernels(kernels, text + 5) == 0)
+        return 0;
+    if (!PyErr_Occurred())
+        PyErr_Format(PyExc_ValueError, "kernels must be 'fast' or 'reference', not %R",
+                     name);
+    return -1;
+}
+
+/* The instruction sets whose kernels run here, the best last, as a new tuple. */
+static PyObject *instruction_sets(PyObject *module, PyObject *unused)
+{
+    const char *const *names = lm_instruction_sets();
+    Py_ssize_t count = 0;
+
+    (void)module;
+    (void)unused;
+    while (names[count] != NULL)
+        count++;
+    PyObject *tuple = PyTuple_New(count); /* new */
+    for (Py_ssize_t i = 0; tuple != NULL && i < count; i++) {
+        PyObject *name = PyUnicode_FromString(names[i]); /* new */
+        if (name == NULL)
+            Py_CLEAR(tuple);
+        else
+            PyTuple_SET_ITEM(tuple, i, name); /* steals */
+    }
+    return tuple;
+}
 
 static PyMethodDef methods[] = {
     {"leastsq", (PyCFunction)(void (*)(void))solve_leastsq, METH_FASTCALL,
      "The fit behind minpack.leastsq; its arguments and result are in _minpack.pyi."},
+    {"instruction_sets", instruction_sets, METH_NOARGS,
+     "The instruction sets whose fast kernels run here, the best last."},
     {NULL, NULL, 0, NULL},
 };
 
 static int execute(PyObject *module)
 {
-    (void)module;
+    module_state *state = PyModule_GetState(module);
+
+    if (lm_fast_kernels(&state->fast, NULL) < 0) {
+        PyErr_SetString(PyExc_ImportError, "minpack has no kernels for this processor");
+        return -1;
+    }
     return PyArray_ImportNumPyAPI();
 }
 
@@ -29,6 +80,7 @@ static PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "minpack._minpack",
     .m_doc = "The compiled part of minpack.",
+    .m_size = sizeof(module_state),
     .m_methods = methods,
     .m_slots = slots,
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "callback.h"
+#include "kernels.h"
 #include "minpack.h"
 
 /* From this many multiplications in a factorization on, other threads may run
@@ -16,7 +17,7 @@ typedef struct {
     callback func;
     callback Dfun;
     int col_deriv;
-    double *work; /* the arrays of the state that nobody else sees */
+    double *work; /* the arrays of the state that nobody else sees, and scratch */
     /* The arrays of the result. All references are ours, or NULL. */
     PyArrayObject *x;     /* (n,) */
     PyArrayObject *fvec;  /* (m,) */
@@ -201,6 +202,7 @@ static int allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag)
 {
     lm_state *s = &self->state;
     npy_intp shape[2] = {n, m};
+    size_t scratch = 0;
 
     if (m > INT_MAX || n > INT_MAX) {
         PyErr_Format(PyExc_ValueError,
@@ -211,7 +213,9 @@ static int allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag)
     self->fjac = (PyArrayObject *)PyArray_SimpleNew(2, shape, NPY_DOUBLE); /* new */
     self->ipvt = (PyArrayObject *)PyArray_SimpleNew(1, &n, NPY_INT);       /* new */
     self->qtf = (PyArrayObject *)PyArray_SimpleNew(1, &n, NPY_DOUBLE);     /* new */
-    self->work = PyMem_New(double, 4 * n + m);
+    if (!s->kernels.faithful)
+        scratch = lm_fast_scratch((int)m, (int)n);
+    self->work = PyMem_Malloc((size_t)(4 * n + m) * sizeof(double) + scratch);
     if (self->fjac == NULL || self->ipvt == NULL || self->qtf == NULL)
         return -1;
     if (self->work == NULL) {
@@ -230,19 +234,35 @@ static int allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag)
     s->step = self->work + 2 * n;
     s->work_n = self->work + 3 * n;
     s->work_m = self->work + 4 * n;
+    s->scratch = self->work + 4 * n + m;
     s->mode = diag != NULL ? 2 : 1;
     if (diag != NULL)
         memcpy(s->diag, doubles(diag), (size_t)n * sizeof(double));
     return 0;
 }
 
-/* Where the input was bad, the fit ends at its start and the rest is zero. */
-static int finish_bad_input(fit *self)
+/* Whether the fit has ended with the factors of a Jacobian. */
+static int has_factors(fit *self)
 {
-    PyArray_FILLWBYTE(self->fjac, 0);
-    PyArray_FILLWBYTE(self->ipvt, 0);
-    PyArray_FILLWBYTE(self->qtf, 0);
-    return accept_trial(self);
+    return self->state.info != LM_BAD_INPUT && self->state.info != LM_NOT_FINITE;
+}
+
+/* Bring the arrays of the result to what Python shows. */
+static int finish(fit *self)
+{
+    lm_state *s = &self->state;
+
+    if (has_factors(self)) {
+        lm_orient(s);
+        for (int j = 0; j < s->n; j++) /* SciPy counts columns from 0 */
+            s->ipvt[j] -= 1;
+    } else {
+        PyArray_FILLWBYTE(self->fjac, 0);
+        PyArray_FILLWBYTE(self->ipvt, 0);
+        PyArray_FILLWBYTE(self->qtf, 0);
+    }
+    /* Where the input was bad, the residuals at the start have not been asked for. */
+    return self->fvec != NULL ? 0 : accept_trial(self);
 }
 
 /* (J'J)^-1 as a new (n, n) array, or None where there is none; NULL on error. */
@@ -279,9 +299,10 @@ static PyObject *result(fit *self, int full_output)
     PyObject *cov = covariance(self); /* new */
     if (cov == NULL)
         return NULL;
-    if (s->info != LM_BAD_INPUT) /* SciPy counts columns from 0 */
-        for (int j = 0; j < s->n; j++)
-            s->ipvt[j] -= 1;
+    if (finish(self) < 0) {
+        Py_DECREF(cov);
+        return NULL;
+    }
     return Py_BuildValue("OiNOiiOOO", self->x, s->info, cov /* steals */, self->fvec,
                          s->nfev, s->njev, self->fjac, self->ipvt, self->qtf);
 }
@@ -315,6 +336,7 @@ PyObject *solve_leastsq(PyObject *module, PyObject *const *args, Py_ssize_t narg
         EPSFCN,
         FACTOR,
         DIAG,
+        KERNELS,
         COUNT
     };
     fit self;
@@ -324,7 +346,6 @@ PyObject *solve_leastsq(PyObject *module, PyObject *const *args, Py_ssize_t narg
     double epsilon;
     lm_state *s = &self.state;
 
-    (void)module;
     memset(&self, 0, sizeof self);
     self.func.stack = self.func.small;
     self.Dfun.stack = self.Dfun.small;
@@ -343,7 +364,8 @@ PyObject *solve_leastsq(PyObject *module, PyObject *const *args, Py_ssize_t narg
         || real_argument(args[XTOL], "xtol", &s->xtol) < 0
         || real_argument(args[GTOL], "gtol", &s->gtol) < 0
         || count_argument(args[MAXFEV], "maxfev", &s->maxfev) < 0
-        || real_argument(args[FACTOR], "factor", &s->factor) < 0)
+        || real_argument(args[FACTOR], "factor", &s->factor) < 0
+        || choose_kernels(module, args[KERNELS], &s->kernels) < 0)
         goto fail;
     if (!s->analytic && args[EPSFCN] != Py_None
         && real_argument(args[EPSFCN], "epsfcn", &s->epsfcn) < 0)
@@ -386,9 +408,7 @@ PyObject *solve_leastsq(PyObject *module, PyObject *const *args, Py_ssize_t narg
     if (args[EPSFCN] == Py_None)
         s->epsfcn = epsilon;
 
-    lm_reference_kernels(&s->kernels);
-    if (allocate(&self, m, n, diag) < 0 || run(&self) < 0
-        || (s->info == LM_BAD_INPUT && finish_bad_input(&self) < 0))
+    if (allocate(&self, m, n, diag) < 0 || run(&self) < 0)
         goto fail;
     answer = result(&self, args[FULL_OUTPUT] == Py_True);
 fail:

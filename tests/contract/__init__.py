@@ -14,7 +14,6 @@ CASES: list[Case] = [
     *FUNC,
     *RESIDUALS,
     *DFUN,
-    *NOT_FINITE,
     *FLAGS,
     *TOLERANCES,
     *COUNTS,
@@ -23,4 +22,4 @@ CASES: list[Case] = [
     *STARTS,
 ]
 
-__all__ = ["CASES", "FORMS", "GOOD", "INFO", "Case"]
+__all__ = ["CASES", "FORMS", "GOOD", "INFO", "NOT_FINITE", "Case"]

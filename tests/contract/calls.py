@@ -183,7 +183,7 @@ def with_args(*expected: Any, **changes: Any) -> Call:
     return decay(func=func) | changes
 
 
-# Functions that do something at one of their points ---------------------------
+# Functions that do more than their work -------------------------------------------
 
 
 def at_point(
@@ -204,6 +204,11 @@ def at_point(
         return act(result) if points.index(point) + 1 == number else result
 
     return counted
+
+
+def wrapped(call: Call, wrap: Callable[[Any], Any]) -> Call:
+    """The call with its func, and its Dfun if it has one, wrapped."""
+    return call | {name: wrap(call[name]) for name in ("func", "Dfun") if name in call}
 
 
 def raising(kind: type[BaseException]) -> Callable[[Any], Any]:

@@ -51,7 +51,7 @@ GOOD = [
     ),
     Case("residuals of zero everywhere", lambda: decay(func=lambda x: np.zeros(5))),
     Case("residuals that never change", lambda: decay(func=lambda x: np.ones(5))),
-    Case("two parameters that act as one", sum_alone),
+    Case("two parameters that act as one", sum_alone, noisy=True),
     Case(
         "two parameters that act as one, with a Jacobian",
         lambda: sum_alone(Dfun=lambda x: [[2.0, 2.0], [0.0, 0.0], [0.0, 0.0]]),
@@ -70,7 +70,7 @@ INFO = {
     0: Case("improper input", lambda: decay(ftol=-1.0), "ftol"),
     1: Case("the sum of squares converged", lambda: decay(xtol=0.0)),
     2: Case("the step converged", lambda: decay_with_jacobian(ftol=0.0)),
-    3: Case("both converged", lambda: line(x0=[1.0, 1.0], ftol=1e-3, xtol=1e-3)),
+    3: Case("both converged", lambda: decay(ftol=0.02, xtol=0.02)),
     4: Case("the gradient vanished", lambda: decay_with_jacobian(gtol=1e-3)),
     5: Case("maxfev was reached", lambda: decay(maxfev=4)),
     6: Case(
@@ -147,7 +147,6 @@ FUNC = [
             "a partial": lambda: functools.partial(
                 lambda c, x: c * decay_residuals(x), 2.0
             ),
-            "a ufunc": lambda: np.sinh,
             "None": lambda: None,
             "a number": lambda: 3,
             "a string": lambda: "decay",
@@ -156,6 +155,7 @@ FUNC = [
         lambda value: decay(func=value),
         "func",
     ),
+    Case("func is a ufunc", lambda: decay(func=np.log, x0=[2.0, 3.0])),
     Case("func takes no argument", lambda: decay(func=lambda: 1)),
     Case("an argument has a wrong name", lambda: decay(tol=1e-8)),
     *(

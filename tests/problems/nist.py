@@ -7,8 +7,10 @@ See https://www.itl.nist.gov/div898/strd/nls/nls_main.shtml.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -98,6 +100,50 @@ def certified_digits(got: ArrayLike, certified: ArrayLike) -> float:
     with np.errstate(all="ignore"):
         lre = -np.log10(np.abs((np.asarray(got) - reference) / reference))
     return float(np.clip(np.nan_to_num(lre, nan=0.0), 0, CERTIFIED_DIGITS).min())
+
+
+class Digits(NamedTuple):
+    """How many digits of a fit are right, in the worst entry of each."""
+
+    b: float
+    stddev: float
+    rss: float
+
+
+def fit(
+    leastsq: Callable[..., Any],
+    dataset: Dataset,
+    start: int,
+    *,
+    analytic: bool = True,
+    **options: Any,
+) -> Any:
+    """Return the full output of a `leastsq` that goes on until nothing is gained.
+
+    The tolerances are a few rounding errors; gtol = 0 leaves the test of the
+    gradient out.
+    """
+    tight = {"ftol": 1e-15, "xtol": 1e-15, "gtol": 0.0, "maxfev": 10_000}
+    return leastsq(
+        dataset.residuals,
+        dataset.starts[start],
+        Dfun=dataset.jacobian if analytic else None,
+        full_output=True,
+        **tight | options,
+    )
+
+
+def correct_digits(dataset: Dataset, result: Any) -> Digits:
+    """Return how many digits of a full output of leastsq agree with NIST's."""
+    b, cov_x, info, *_ = result
+    rss = np.sum(info["fvec"] ** 2)
+    variance = rss / (dataset.m - dataset.n)
+    stddev = np.nan if cov_x is None else np.sqrt(np.diag(cov_x) * variance)
+    return Digits(
+        b=certified_digits(b, dataset.certified),
+        stddev=certified_digits(stddev, dataset.stddev),
+        rss=certified_digits(rss, dataset.rss),
+    )
 
 
 def _read(path: Path) -> Dataset:

@@ -113,7 +113,7 @@ def random_fit(seed: int) -> RandomFit:
         y = model(truth, t)
     y = np.where(np.isfinite(y), y, 0.0)
     if rng.random() < 0.8:
-        y = y + rng.normal(size=m) * 10 ** rng.uniform(-8, 0)
+        y = y + rng.normal(size=m) * 10 ** rng.uniform(-8, 2)
     x0 = truth + rng.normal(size=n) * 10 ** rng.uniform(-3, 1)
     if rng.random() < 0.1:
         x0 = np.zeros(n)
@@ -122,6 +122,8 @@ def random_fit(seed: int) -> RandomFit:
     for name, chance in (("ftol", 0.5), ("xtol", 0.5), ("gtol", 0.3)):
         if rng.random() < chance:
             options[name] = 0.0 if rng.random() < 0.2 else 10 ** rng.uniform(-16, -1)
+    if rng.random() < 0.1:  # on, until rounding errors end the fit
+        options |= {"ftol": 0.0, "xtol": 0.0, "gtol": 0.0}
     if rng.random() < 0.4:
         options["maxfev"] = int(rng.integers(1, 200))
     if rng.random() < 0.5:

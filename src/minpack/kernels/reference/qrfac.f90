@@ -1,6 +1,6 @@
 !> The QR factorization with column pivoting, in MINPACK's order of operations.
 module reference_qrfac
-   use, intrinsic :: iso_c_binding, only: c_int, c_double
+   use, intrinsic :: iso_c_binding, only: c_int, c_double, c_ptr
    use lm_types, only: wp, epsmch, larger
    use reference_enorm, only: enorm
    implicit none
@@ -15,21 +15,21 @@ contains
    !> down, except that fjac(j,j) ends as the diagonal of R.
    !> Source: ANL-80-74, qrfac and the part of lmder that forms Q'fvec; the
    !> algorithm is that of Businger and Golub, Numer. Math. 7, 269-276 (1965).
-   subroutine factor(m, n, fjac, ldfjac, ipvt, acnorm, rdiag, work_n, fvec, qtf) &
+   subroutine factor(m, n, fjac, ldfjac, ipvt, acnorm, rdiag, work_n, fvec, qtf, scratch) &
       bind(c, name="minpack_reference_factor")
       integer(c_int), value, intent(in) :: m, n, ldfjac
       real(c_double), intent(inout) :: fjac(ldfjac, *) !< out: R above, reflectors below
       integer(c_int), intent(out) :: ipvt(*)  !< (n) the permutation P
-      real(c_double), intent(out) :: acnorm(*)!< (n) norms of the columns of J
-      real(c_double), intent(out) :: rdiag(*) !< (n) the diagonal of R
+      real(c_double), intent(in) :: acnorm(*) !< (n) norms of the columns of J
+      real(c_double), intent(out) :: rdiag(*) !< (n) norms of what is left; the diagonal of R
       real(c_double), intent(out) :: work_n(*)!< (n) norms when last computed afresh
       real(c_double), intent(in) :: fvec(*)   !< (m) the residuals
       real(c_double), intent(out) :: qtf(*)   !< (m) Q'fvec
+      type(c_ptr), value, intent(in) :: scratch !< not used
 
       integer :: j, k
 
       do j = 1, n
-         acnorm(j) = enorm(m, fjac(:, j))
          rdiag(j) = acnorm(j)
          work_n(j) = acnorm(j)
          ipvt(j) = j

@@ -1,0 +1,75 @@
+/* The best fast kernels that this processor can run. */
+#include <stdint.h>
+#include <string.h>
+
+#include "../../minpack.h"
+
+#define INSTRUCTION_SET baseline
+#include "fast.h"
+
+#ifdef MINPACK_X86_64_LEVELS
+#define DECLARE(set)                                                                     \
+    double minpack_##set##_norm(int, const double *);                                    \
+    double minpack_##set##_difference(int, const double *, const double *, double,       \
+                                      double *);                                         \
+    void minpack_##set##_factor(int, int, double *, int, int *, const double *,          \
+                                double *, double *, const double *, double *, void *);
+DECLARE(v3)
+DECLARE(v4)
+#endif
+
+#define KERNELS(set)                                                                     \
+    {minpack_##set##_norm, minpack_##set##_difference, minpack_##set##_factor, 0}
+
+static const lm_kernels sets[] = {
+    KERNELS(baseline),
+#ifdef MINPACK_X86_64_LEVELS
+    KERNELS(v3),
+    KERNELS(v4),
+#endif
+};
+
+/* By how many of the names the processor is described */
+static const char *const names[][4] = {
+    {"baseline", NULL},
+    {"baseline", "x86-64-v3", NULL},
+    {"baseline", "x86-64-v3", "x86-64-v4", NULL},
+};
+
+static int best(void)
+{
+#ifdef MINPACK_X86_64_LEVELS
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("x86-64-v4"))
+        return 2;
+    if (__builtin_cpu_supports("x86-64-v3"))
+        return 1;
+#endif
+    return 0;
+}
+
+const char *const *lm_instruction_sets(void)
+{
+    return names[best()];
+}
+
+int lm_fast_kernels(lm_kernels *kernels, const char *instruction_set)
+{
+    int level = best();
+
+    while (level >= 0 && instruction_set != NULL
+           && strcmp(names[2][level], instruction_set) != 0)
+        level--;
+    if (level < 0)
+        return -1;
+    *kernels = sets[level];
+    return 0;
+}
+
+size_t lm_fast_scratch(int m, int n)
+{
+    workspace w = lm_workspace(m, n, NULL);
+    size_t end = (size_t)(w.block + w.lda * ((size_t)n + 1));
+
+    return end + 64; /* NULL is aligned, the memory may not be */
+}

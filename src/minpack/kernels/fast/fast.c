@@ -1,0 +1,364 @@
+/* The fast kernels; see lanes.h for why they give the same bits on every processor.
+ *
+ * The QR factorization goes through the rows once, in blocks that stay in the cache.
+ * Each block is annihilated against the triangle R that the rows before it left
+ * (sequential TSQR: Golub, Plemmons and Sameh 1988; Demmel, Grigori, Hoemmen and
+ * Langou, SIAM J. Sci. Comput. 34, A206-A239, 2012), four reflections at a time
+ * (compact WY: Schreiber and Van Loan, SIAM J. Sci. Stat. Comput. 10, 53-57, 1989).
+ * The columns of the triangle are then pivoted as MINPACK's qrfac pivots those of J:
+ * J P = Q1 (R1 P) = Q1 Q2 R.
+ *
+ * Compiled once for each instruction set, with KERNEL(name) its name for it. */
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "fast.h"
+#include "lanes.h"
+
+/* The relative rounding error at which MINPACK computes a norm afresh */
+#define EPSMCH 2.22044604926e-16
+
+/* Within these bounds on the norms of the columns no square overflows, and what
+ * underflows is below the rounding error. Elsewhere the reference kernels work. */
+#define SMALLEST_NORM 1e-70
+#define LARGEST_NORM 1e70
+/* A part of a column whose square is below this is none: less than the rounding error
+ * of any column between the bounds. */
+#define NEGLIGIBLE_SQUARE 1e-180
+
+enum { PANEL = 4 }; /* reflections applied together */
+
+/* --- Sums over rows: m is a multiple of LANES, the last rows may be zeros --------- */
+
+/* dot[i][k] = x[i]'a[k] */
+INLINE void dots(int nx, int na, int m, const double *const *x, const double *const *a,
+                 double dot[][PANEL])
+{
+    lanes total[PANEL][PANEL];
+
+    for (int i = 0; i < nx; i++)
+        for (int k = 0; k < na; k++)
+            total[i][k] = broadcast(0.0);
+    for (int row = 0; row < m; row += LANES)
+        for (int k = 0; k < na; k++) {
+            lanes ak = load(a[k] + row);
+            for (int i = 0; i < nx; i++)
+                total[i][k] = add_product(total[i][k], load(x[i] + row), ak);
+        }
+    for (int i = 0; i < nx; i++)
+        for (int k = 0; k < na; k++)
+            dot[i][k] = sum(total[i][k]);
+}
+
+/* a[k] -= sum over i of w[i][k] x[i] */
+INLINE void subtract(int nx, int na, int m, const double *const *x, double *const *a,
+                     double w[][PANEL])
+{
+    for (int row = 0; row < m; row += LANES) {
+        lanes xi[PANEL];
+        for (int i = 0; i < nx; i++)
+            xi[i] = load(x[i] + row);
+        for (int k = 0; k < na; k++) {
+            lanes ak = load(a[k] + row);
+            for (int i = 0; i < nx; i++)
+                ak = subtract_product(ak, xi[i], broadcast(w[i][k]));
+            store(a[k] + row, ak);
+        }
+    }
+}
+
+/* Dots of one vector with any number of columns, and of a panel with one or two. */
+static void dots_of_one(int na, int m, const double *x, const double *const *a,
+                        double *dot)
+{
+    switch (na) {
+    case 1:
+        dots(1, 1, m, &x, a, (double (*)[PANEL])dot);
+        break;
+    case 2:
+        dots(1, 2, m, &x, a, (double (*)[PANEL])dot);
+        break;
+    case 3:
+        dots(1, 3, m, &x, a, (double (*)[PANEL])dot);
+        break;
+    default:
+        dots(1, 4, m, &x, a, (double (*)[PANEL])dot);
+        break;
+    }
+}
+
+static void subtract_one(int na, int m, const double *x, double *const *a, double *w)
+{
+    switch (na) {
+    case 1:
+        subtract(1, 1, m, &x, a, (double (*)[PANEL])w);
+        break;
+    case 2:
+        subtract(1, 2, m, &x, a, (double (*)[PANEL])w);
+        break;
+    case 3:
+        subtract(1, 3, m, &x, a, (double (*)[PANEL])w);
+        break;
+    default:
+        subtract(1, 4, m, &x, a, (double (*)[PANEL])w);
+        break;
+    }
+}
+
+/* --- Reflections ----------------------------------------------------------------- */
+
+/* I - g v v' that takes (alpha, x) to (beta, 0): v is (head, x). */
+typedef struct {
+    double head, g, beta;
+} reflection;
+
+static reflection reflection_of(double alpha, double square_of_x)
+{
+    reflection h = {0.0, 0.0, alpha};
+
+    if (square_of_x > NEGLIGIBLE_SQUARE) {
+        double norm = sqrt(alpha * alpha + square_of_x);
+        h.beta = alpha > 0 ? -norm : norm;
+        h.head = alpha - h.beta;
+        h.g = 1 / (norm * fabs(h.head));
+    }
+    return h;
+}
+
+/* The block a (m, n + 1), whose last column are residuals, goes into the triangle r
+ * (ldr, n + 1), whose last column is Q'f. a is overwritten. */
+static void annihilate(int m, int n, double *a, size_t lda, double *r, size_t ldr)
+{
+    for (int j = 0; j < n; j += PANEL) {
+        int width = n - j < PANEL ? n - j : PANEL;
+        const double *x[PANEL];
+        double *column[PANEL];
+        reflection h[PANEL];
+        double gram[PANEL][PANEL], dot[PANEL][PANEL], w[PANEL][PANEL];
+
+        for (int i = 0; i < width; i++)
+            x[i] = column[i] = a + (j + i) * lda;
+
+        /* The panel itself, a reflection at a time */
+        for (int i = 0; i < width; i++) {
+            int rest = width - i - 1;
+            double *row = r + (j + i) + (j + i) * ldr;
+            dots_of_one(rest + 1, m, x[i], x + i, dot[0]);
+            h[i] = reflection_of(row[0], dot[0][0]);
+            row[0] = h[i].beta;
+            for (int k = 0; k < rest; k++) {
+                double *rk = row + (k + 1) * ldr;
+                w[0][k] = h[i].g * (h[i].head * *rk + dot[0][k + 1]);
+                *rk -= w[0][k] * h[i].head;
+            }
+            if (rest > 0)
+                subtract_one(rest, m, x[i], column + i + 1, w[0]);
+        }
+        for (int i = 1; i < width; i++)
+            dots_of_one(i, m, x[i], x, gram[i]);
+
+        /* The columns behind it, two at a time */
+        for (int k = j + width; k <= n;) {
+            int two = k < n && width == PANEL;
+            double *behind[2] = {a + k * lda, a + (k + 1) * lda};
+            if (two) {
+                dots(PANEL, 2, m, x, (const double *const *)behind, dot);
+            } else if (width == PANEL) {
+                dots(PANEL, 1, m, x, (const double *const *)behind, dot);
+            } else {
+                for (int i = 0; i < width; i++)
+                    dots_of_one(1, m, x[i], (const double *const *)behind, dot[i]);
+            }
+            for (int c = 0; c <= two; c++) {
+                double *rk = r + j + (k + c) * ldr;
+                for (int i = 0; i < width; i++) {
+                    double d = h[i].head * rk[i] + dot[i][c];
+                    for (int l = 0; l < i; l++)
+                        d -= w[l][c] * gram[i][l];
+                    w[i][c] = h[i].g * d;
+                    rk[i] -= w[i][c] * h[i].head;
+                }
+            }
+            if (two)
+                subtract(PANEL, 2, m, x, behind, w);
+            else if (width == PANEL && j + width < n)
+                subtract(PANEL, 1, m, x, behind, w);
+            k += 1 + two;
+        }
+    }
+}
+
+/* --- The kernels ----------------------------------------------------------------- */
+
+/* Pivot the triangle r (ldr, n + 1) by columns and bring it to triangular form again,
+ * as qrfac does with J. norm holds the norms of the columns, v is (ldr) work space. */
+static void pivot_triangle(int n, double *r, size_t ldr, int *ipvt, double *norm,
+                           double *norm_before, double *v)
+{
+    for (int j = 0; j < n; j++) {
+        ipvt[j] = j + 1;
+        norm_before[j] = norm[j];
+    }
+    for (int j = 0; j < n; j++) {
+        int longest = j;
+        int first = j / LANES * LANES; /* rows before it are zero in v */
+        int rows = (int)ldr - first;
+        double *rj = r + j * ldr;
+        const double *x = v + first;
+
+        for (int k = j; k < n; k++)
+            if (norm[k] > norm[longest])
+                longest = k;
+        if (longest != j) {
+            double *other = r + longest * ldr;
+            for (size_t i = 0; i < ldr; i++) {
+                double swap = rj[i];
+                rj[i] = other[i];
+                other[i] = swap;
+            }
+            int swap = ipvt[j];
+            ipvt[j] = ipvt[longest];
+            ipvt[longest] = swap;
+            norm[longest] = norm[j];
+            norm_before[longest] = norm_before[j];
+        }
+
+        memcpy(v + first, rj + first, (size_t)rows * sizeof(double));
+        for (int i = first; i <= j; i++)
+            v[i] = 0;
+        double dot[PANEL], w[PANEL];
+        dots_of_one(1, rows, x, &x, dot);
+        reflection h = reflection_of(rj[j], dot[0]);
+        rj[j] = norm[j] = h.beta;
+        for (int i = j + 1; i < n; i++)
+            rj[i] = 0;
+        v[j] = h.head;
+
+        for (int k = j + 1; k <= n; k += PANEL) {
+            int count = n + 1 - k < PANEL ? n + 1 - k : PANEL;
+            double *column[PANEL];
+            for (int c = 0; c < PANEL; c++)
+                column[c] = r + (size_t)(k + c) * ldr + first;
+            dots_of_one(count, rows, x, (const double *const *)column, dot);
+            for (int c = 0; c < count; c++)
+                w[c] = h.g * dot[c];
+            subtract_one(count, rows, x, column, w);
+        }
+        for (int k = j + 1; k < n; k++) {
+            double *rk = r + (size_t)k * ldr;
+            if (norm[k] == 0)
+                continue;
+            double part = rk[j] / norm[k];
+            double rest = 1 - part * part;
+            norm[k] *= sqrt(rest > 0 ? rest : 0);
+            double lost = norm[k] / norm_before[k];
+            if (0.05 * (lost * lost) <= EPSMCH) {
+                double square = 0;
+                for (int i = j + 1; i < n; i++)
+                    square += rk[i] * rk[i];
+                norm[k] = norm_before[k] = sqrt(square);
+            }
+        }
+    }
+}
+
+void KERNEL(factor)(int m, int n, double *fjac, int ldfjac, int *ipvt,
+                    const double *acnorm, double *rdiag, double *work_n,
+                    const double *fvec, double *qtf, void *scratch)
+{
+    workspace w = lm_workspace(m, n, scratch);
+    int rows = lm_block_rows(m, n);
+
+    *w.signs_open = 0;
+    for (int j = 0; j < n; j++)
+        if (!(acnorm[j] == 0
+              || (acnorm[j] >= SMALLEST_NORM && acnorm[j] <= LARGEST_NORM))) {
+            minpack_reference_factor(m, n, fjac, ldfjac, ipvt, acnorm, rdiag, work_n,
+                                     fvec, qtf, scratch);
+            return;
+        }
+
+    memset(w.r, 0, w.ldr * (size_t)(n + 1) * sizeof(double));
+    for (int start = 0; start < m; start += rows) {
+        int count = m - start < rows ? m - start : rows, whole = (int)lm_padded(count);
+        for (int k = 0; k <= n; k++) {
+            const double *from = k < n ? fjac + k * (size_t)ldfjac : fvec;
+            memcpy(w.block + k * w.lda, from + start, (size_t)count * sizeof(double));
+            for (int i = count; i < whole; i++)
+                w.block[i + k * w.lda] = 0;
+        }
+        annihilate(whole, n, w.block, w.lda, w.r, w.ldr);
+    }
+    memcpy(rdiag, acnorm, (size_t)n * sizeof(double));
+    pivot_triangle(n, w.r, w.ldr, ipvt, rdiag, work_n, w.v);
+
+    *w.signs_open = 1;
+    for (int j = 0; j < n; j++) {
+        double *column = fjac + j * (size_t)ldfjac;
+        memcpy(w.top + j * (size_t)n, column, (size_t)n * sizeof(double));
+        memcpy(column, w.r + j * w.ldr, (size_t)(j + 1) * sizeof(double));
+    }
+    memcpy(qtf, w.r + n * w.ldr, (size_t)n * sizeof(double));
+}
+
+/* The sum of squares with 2 LANES partial sums, as a norm; by the reference where a
+ * square may have overflowed or underflowed. */
+static double norm_or_reference(lanes even, lanes odd, int m, const double *x)
+{
+    double square = sum(add_product(even, odd, broadcast(1.0)));
+
+    if (square >= SMALLEST_NORM * SMALLEST_NORM && square <= LARGEST_NORM * LARGEST_NORM)
+        return sqrt(square);
+    return minpack_reference_norm(m, x);
+}
+
+double KERNEL(norm)(int m, const double *x)
+{
+    lanes even = broadcast(0.0), odd = even;
+    int row;
+
+    if (m < LANES)
+        return minpack_reference_norm(m, x);
+    for (row = 0; row + 2 * LANES <= m; row += 2 * LANES) {
+        lanes a = load(x + row), b = load(x + row + LANES);
+        even = add_product(even, a, a);
+        odd = add_product(odd, b, b);
+    }
+    for (; row < m; row += LANES) {
+        lanes a = row + LANES <= m ? load(x + row) : load_tail(x, m, row);
+        even = add_product(even, a, a);
+    }
+    return norm_or_reference(even, odd, m, x);
+}
+
+double KERNEL(difference)(int m, const double *f, const double *fvec, double h,
+                          double *column)
+{
+    lanes even = broadcast(0.0), odd = even, inverse = broadcast(1 / h);
+    int row;
+
+    if (m < LANES || !(h > DBL_MIN))
+        return minpack_reference_difference(m, f, fvec, h, column);
+    for (row = 0; row + 2 * LANES <= m; row += 2 * LANES) {
+        lanes a = scaled_difference(load(f + row), load(fvec + row), inverse);
+        lanes b =
+            scaled_difference(load(f + row + LANES), load(fvec + row + LANES), inverse);
+        store(column + row, a);
+        store(column + row + LANES, b);
+        even = add_product(even, a, a);
+        odd = add_product(odd, b, b);
+    }
+    for (; row + LANES <= m; row += LANES) {
+        lanes a = scaled_difference(load(f + row), load(fvec + row), inverse);
+        store(column + row, a);
+        even = add_product(even, a, a);
+    }
+    if (row < m) {
+        lanes a = scaled_difference(load(f + m - LANES), load(fvec + m - LANES), inverse);
+        store(column + m - LANES, a);
+        a = load_tail(column, m, row);
+        even = add_product(even, a, a);
+    }
+    return norm_or_reference(even, odd, m, column);
+}

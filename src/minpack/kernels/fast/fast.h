@@ -1,0 +1,70 @@
+/* The fast kernels of each instruction set, and what they fall back on. */
+#ifndef MINPACK_FAST_H
+#define MINPACK_FAST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define LANES 8 /* numbers that are worked on at once, and partial sums */
+
+#ifndef INSTRUCTION_SET
+#define INSTRUCTION_SET base
+#endif
+#define JOIN_(a, b) minpack_##a##_##b
+#define JOIN(a, b) JOIN_(a, b)
+#define KERNEL(name) JOIN(INSTRUCTION_SET, name)
+
+/* n up to a whole number of lanes */
+static inline size_t lm_padded(int n)
+{
+    return ((size_t)n + LANES - 1) / LANES * LANES;
+}
+
+/* Rows of a block: so many that it stays in the cache, but enough to keep the lanes
+ * busy. */
+static inline int lm_block_rows(int m, int n)
+{
+    int rows = 4096 / (n + 1) / LANES * LANES;
+    rows = rows < 128 ? 128 : rows > 512 ? 512 : rows;
+    return rows < m ? rows : m;
+}
+
+/* How the kernels divide the memory that lm_fast_scratch asks for. */
+typedef struct {
+    size_t ldr, lda;
+    double *signs_open; /* 1 where the rows of R have signs of their own, see orient.c */
+    double *top;        /* (n, n) the first n rows of J */
+    double *r;          /* (ldr, n + 1) the triangle, and Q'f as its last column */
+    double *v;          /* (ldr) a reflection */
+    double *block;      /* (lda, n + 1) the rows that are being annihilated */
+} workspace;
+
+static inline workspace lm_workspace(int m, int n, void *scratch)
+{
+    workspace w;
+
+    w.ldr = lm_padded(n);
+    w.lda = lm_padded(lm_block_rows(m, n)) + LANES; /* no power of 2 */
+    w.signs_open = scratch;
+    w.top = w.signs_open + 1;
+    w.r = (double *)(((uintptr_t)(w.top + (size_t)n * n) + 63) / 64 * 64);
+    w.v = w.r + w.ldr * ((size_t)n + 1);
+    w.block = w.v + w.ldr;
+    return w;
+}
+
+double minpack_reference_norm(int m, const double *x);
+double minpack_reference_difference(int m, const double *f, const double *fvec, double h,
+                                    double *column);
+void minpack_reference_factor(int m, int n, double *fjac, int ldfjac, int *ipvt,
+                              const double *acnorm, double *rdiag, double *work_n,
+                              const double *fvec, double *qtf, void *scratch);
+
+double KERNEL(norm)(int m, const double *x);
+double KERNEL(difference)(int m, const double *f, const double *fvec, double h,
+                          double *column);
+void KERNEL(factor)(int m, int n, double *fjac, int ldfjac, int *ipvt,
+                    const double *acnorm, double *rdiag, double *work_n,
+                    const double *fvec, double *qtf, void *scratch);
+
+#endif
