@@ -5,14 +5,64 @@ from __future__ import annotations
 import operator
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, TypedDict, overload
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from minpack import _minpack
-from minpack._status import Info, message, SUCCESS
+from minpack._status import SUCCESS, Info, message
+
+_Vector = NDArray[np.float64]
 
 
+class InfoDict(TypedDict, total=False):
+    """The third item of a full result; ``njev`` is there with `Dfun` alone."""
+
+    fvec: _Vector
+    nfev: int
+    njev: int
+    fjac: _Vector
+    ipvt: NDArray[np.intc]
+    qtf: _Vector
+
+
+@overload
+def leastsq(
+    func: Callable[..., ArrayLike],
+    x0: ArrayLike,
+    args: Any = (),
+    Dfun: Callable[..., ArrayLike] | None = None,
+    full_output: Literal[False] = False,
+    col_deriv: bool = False,
+    ftol: float = 1.49012e-8,
+    xtol: float = 1.49012e-8,
+    gtol: float = 0.0,
+    maxfev: int = 0,
+    epsfcn: float | None = None,
+    factor: float = 100,
+    diag: ArrayLike | None = None,
+    *,
+    kernels: str = "fast",
+) -> tuple[_Vector, int]: ...
+@overload
+def leastsq(
+    func: Callable[..., ArrayLike],
+    x0: ArrayLike,
+    args: Any = (),
+    Dfun: Callable[..., ArrayLike] | None = None,
+    *,
+    full_output: Literal[True],
+    col_deriv: bool = False,
+    ftol: float = 1.49012e-8,
+    xtol: float = 1.49012e-8,
+    gtol: float = 0.0,
+    maxfev: int = 0,
+    epsfcn: float | None = None,
+    factor: float = 100,
+    diag: ArrayLike | None = None,
+    kernels: str = "fast",
+) -> tuple[_Vector, _Vector | None, InfoDict, str, int]: ...
 def leastsq(
     func: Callable[..., ArrayLike],
     x0: ArrayLike,
@@ -29,31 +79,154 @@ def leastsq(
     diag: ArrayLike | None = None,
     *,
     kernels: str = "fast",
-) -> Any:
-    """Doc."""
+) -> tuple[_Vector, int] | tuple[_Vector, _Vector | None, InfoDict, str, int]:
+    """Minimize the sum of squares of m functions of n parameters.
+
+    The Levenberg-Marquardt algorithm of MINPACK, with the signature and the result
+    of ``scipy.optimize.leastsq``.
+
+    Parameters
+    ----------
+    func : callable
+        ``func(x, *args)`` returns the m residuals at `x`, m >= n, as a 1-D array or
+        sequence of real numbers. `x` is a new float64 array of shape (n,), which
+        `func` may keep or overwrite. What is returned is never changed.
+    x0 : array_like
+        The start, of any shape; it is flattened to (n,).
+    args : tuple, optional
+        More arguments for `func` and `Dfun`. Anything but a tuple is one argument.
+    Dfun : callable, optional
+        ``Dfun(x, *args)`` returns the Jacobian at `x`, with shape (m, n): entry
+        (i, j) is the derivative of residual i with respect to parameter j. Without
+        it forward differences are used, n calls of `func` for each Jacobian.
+    full_output : bool, optional
+        Whether to return all that is known of the fit.
+    col_deriv : bool, optional
+        Whether `Dfun` returns the transpose, of shape (n, m), which needs less
+        copying.
+    ftol : float, optional
+        Relative error that is wanted in the sum of squares.
+    xtol : float, optional
+        Relative error that is wanted in `x`.
+    gtol : float, optional
+        Cosine of the angle between the residuals and each column of the Jacobian
+        (a number from 0 to 1) that is small enough to stop.
+    maxfev : int, optional
+        The fit stops after this many calls of `func`, at the end of an iteration.
+        0 means 200 (n + 1), or 100 (n + 1) with `Dfun`.
+    epsfcn : float, optional
+        Relative error of `func`: the differences take steps of ``sqrt(epsfcn)``
+        times a parameter. By default the spacing of the floating-point type that
+        `func` returns (2.2e-16 for float64).
+    factor : float, optional
+        Bound on the first step: ``factor * |diag * x|``, from 0.1 to 100.
+    diag : array_like, optional
+        n positive scale factors for the parameters, in units of one over those of
+        the parameters. By default they follow the columns of the Jacobian.
+    kernels : {'fast', 'reference'}, optional
+        The arithmetic. 'reference' does MINPACK's operations in MINPACK's order and
+        gives the bits of the original. 'fast' does the same mathematics several
+        times faster, with the same bits on every processor.
+
+    Returns
+    -------
+    x : ndarray, shape (n,)
+        The solution, or the best point found if there is none.
+    cov_x : ndarray, shape (n, n), or None
+        The inverse of ``J.T @ J``, with J the Jacobian at the solution; times the
+        variance of the residuals it estimates the covariance of the parameters.
+        None where J is singular or the fit has failed. With `full_output` only, as
+        the next two.
+    infodict : dict
+        ``fvec``, the residuals at `x`, shape (m,); ``nfev``, the number of calls of
+        `func`; ``njev``, that of `Dfun`, if given; and the last QR factorization,
+        ``J[:, ipvt] = Q R``: ``fjac``, shape (n, m), holds R by rows in the
+        triangle ``np.triu(fjac.T[:n])``, ``ipvt``, shape (n,), the permutation,
+        and ``qtf``, shape (n,), the first n entries of ``Q.T @ fvec``.
+    mesg : str
+        Why the fit ended.
+    ier : int
+        The same as a number: 1 to 4 for a solution (1: `ftol`, 2: `xtol`, 3: both,
+        4: `gtol` was reached), 5: `maxfev` was reached, 6, 7, 8: `ftol`, `xtol`,
+        `gtol` ask for more than rounding errors allow, 9: the residuals or the
+        Jacobian are not finite, 0: improper input.
+
+    Raises
+    ------
+    TypeError
+        If an argument or what a function returns is of the wrong type, if there are
+        fewer residuals than parameters, if the first Jacobian has the wrong shape,
+        or, without `full_output`, for an improper value (ier 0).
+    ValueError
+        If the residuals are not 1-D, if `diag` does not have n entries, if the
+        number of residuals or the shape of the Jacobian changes during the fit, or
+        if `kernels` is unknown.
+
+    Warns
+    -----
+    RuntimeWarning
+        Without `full_output`, if the fit ends with ier 5 to 9.
+
+    Notes
+    -----
+    An exception in `func` or `Dfun` ends the fit at once and passes unchanged. Fits
+    may be nested, and run in any number of threads.
+
+    With the fast kernels, what `fjac` holds below R is not specified. With the
+    reference kernels it is as in MINPACK.
+
+    References
+    ----------
+    .. [1] J. J. Moré, "The Levenberg-Marquardt algorithm: implementation and
+       theory", Lecture Notes in Mathematics 630, 105-116, Springer, 1978.
+    .. [2] J. J. Moré, B. S. Garbow and K. E. Hillstrom, "User Guide for MINPACK-1",
+       ANL-80-74, Argonne National Laboratory, 1980.
+
+    Examples
+    --------
+    A decay to 1, from five points:
+
+    >>> import numpy as np
+    >>> from minpack import leastsq
+    >>> t = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
+    >>> y = np.array([3.0, 2.21, 1.74, 1.45, 1.27])
+    >>> def residuals(x):
+    ...     return x[0] * np.exp(-x[1] * t) + x[2] - y
+    >>> x, ier = leastsq(residuals, [1.0, 1.0, 0.0])
+    >>> print(x.round(3), ier)
+    [1.998 0.499 1.001] 1
+
+    The standard deviations of the parameters:
+
+    >>> x, cov_x, infodict, mesg, ier = leastsq(
+    ...     residuals, [1.0, 1.0, 0.0], full_output=True
+    ... )
+    >>> variance = np.sum(infodict["fvec"] ** 2) / (t.size - x.size)
+    >>> print(np.sqrt(variance * np.diag(cov_x)).round(4))
+    [0.0099 0.0058 0.0102]
+    """
     if not isinstance(args, tuple):
         args = (args,)
-    full_output = bool(full_output)
     fit = _minpack.leastsq(
-        func, x0, args, Dfun, full_output, bool(col_deriv),
+        func, x0, args, Dfun, bool(full_output), bool(col_deriv),
         ftol, xtol, gtol, maxfev, epsfcn, factor, diag, kernels,
     )  # fmt: skip
     info = fit[1]
-    if not full_output and info in SUCCESS:
+    if len(fit) == 2 and info in SUCCESS:
         return fit
-    x = fit[0]
+
     maxfev = operator.index(maxfev) if maxfev else 0
     if maxfev <= 0:
-        maxfev = (200 if Dfun is None else 100) * (x.size + 1)
+        maxfev = (200 if Dfun is None else 100) * (fit[0].size + 1)
     mesg = message(info, ftol=ftol, xtol=xtol, gtol=gtol, maxfev=maxfev)
-    if not full_output:
+    if len(fit) == 2:
         if info == Info.BAD_INPUT:
             raise TypeError(mesg)
         warnings.warn(mesg, RuntimeWarning, stacklevel=2)
         return fit
-    _, _, cov_x, fvec, nfev, njev, fjac, ipvt, qtf = fit
-    infodict = {"fvec": fvec, "nfev": nfev, "njev": njev, "fjac": fjac, "ipvt": ipvt,
-                "qtf": qtf}  # fmt: skip
-    if Dfun is None:
-        del infodict["njev"]
+    x, _, cov_x, fvec, nfev, njev, fjac, ipvt, qtf = fit
+    infodict: InfoDict = {"fvec": fvec, "nfev": nfev}
+    if Dfun is not None:
+        infodict["njev"] = njev
+    infodict |= {"fjac": fjac, "ipvt": ipvt, "qtf": qtf}
     return x, cov_x, infodict, mesg, info

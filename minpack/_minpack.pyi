@@ -1,20 +1,19 @@
 """The compiled part: a fit from Python's arguments to a tuple of results."""
 
 from collections.abc import Callable
-from typing import Any, Literal, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 _Vector = NDArray[np.float64]
 
-@overload
 def leastsq(
     func: Callable[..., ArrayLike],
     x0: ArrayLike,
     args: tuple[Any, ...],
     Dfun: Callable[..., ArrayLike] | None,
-    full_output: Literal[False],
+    full_output: bool,
     col_deriv: bool,
     ftol: float,
     xtol: float,
@@ -25,38 +24,21 @@ def leastsq(
     diag: ArrayLike | None,
     kernels: str,
     /,
-) -> tuple[_Vector, int]:
-    """Fit, and return ``(x, info)``."""
-
-@overload
-def leastsq(
-    func: Callable[..., ArrayLike],
-    x0: ArrayLike,
-    args: tuple[Any, ...],
-    Dfun: Callable[..., ArrayLike] | None,
-    full_output: Literal[True],
-    col_deriv: bool,
-    ftol: float,
-    xtol: float,
-    gtol: float,
-    maxfev: int,
-    epsfcn: float | None,
-    factor: float,
-    diag: ArrayLike | None,
-    kernels: str,
-    /,
-) -> tuple[
-    _Vector,
-    int,
-    _Vector | None,
-    _Vector,
-    int,
-    int,
-    _Vector,
-    NDArray[np.intc],
-    _Vector,
-]:
-    """Fit, and return ``(x, info, cov, fvec, nfev, njev, fjac, ipvt, qtf)``."""
+) -> (
+    tuple[_Vector, int]
+    | tuple[
+        _Vector,  # x, (n,)
+        int,  # info
+        _Vector | None,  # cov_x, (n, n)
+        _Vector,  # fvec, (m,)
+        int,  # nfev
+        int,  # njev
+        _Vector,  # fjac, (n, m)
+        NDArray[np.intc],  # ipvt, (n,)
+        _Vector,  # qtf, (n,)
+    ]
+):
+    """Fit; the short result where full_output is False, else the long one."""
 
 def instruction_sets() -> tuple[str, ...]:
-    """The instruction sets whose fast kernels run here, the best last."""
+    """Name the instruction sets whose fast kernels run here, the best last."""

@@ -47,10 +47,8 @@ _MESSAGES = {
 }
 
 
-def message(
-    info: int, *, ftol: float, xtol: float, gtol: float, maxfev: int
-) -> str:
-    """What an INFO code says, with the limits that applied."""
+def message(info: int, *, ftol: float, xtol: float, gtol: float, maxfev: int) -> str:
+    """Say why a fit ended, with the limits that applied."""
     return _MESSAGES[Info(info)].format(
         ftol=float(ftol), xtol=float(xtol), gtol=float(gtol), maxfev=maxfev
     )

@@ -1,4 +1,4 @@
-"""The original MINPACK, for the tests that compare with it."""
+"""The original MINPACK, for the tests that compare with it, and how long to fuzz."""
 
 from __future__ import annotations
 
@@ -10,8 +10,32 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import original
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fuzz-examples",
+        type=int,
+        metavar="N",
+        help="draw N new examples for each test in test_fuzz.py; by default a few, "
+        "always the same",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    count = config.getoption("--fuzz-examples")
+    settings.register_profile(
+        "minpack",
+        max_examples=count or 500,
+        derandomize=count is None,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    settings.load_profile("minpack")
 
 
 def without_original(reason: str) -> NoReturn:

@@ -75,7 +75,7 @@ def fit(
         try:
             point = np.ctypeslib.as_array(at, (n,)).copy()
             np.ctypeslib.as_array(into, shape)[...] = f(point)
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:
             raised.append(error)
             iflag[0] = -1
 
@@ -120,6 +120,4 @@ def fit(
         )  # fmt: skip
     if raised:
         raise raised[0]
-    return Fit(
-        x, fvec, fjac, ipvt, qtf, scale, info.value, nfev.value, njev.value
-    )
+    return Fit(x, fvec, fjac, ipvt, qtf, scale, info.value, nfev.value, njev.value)

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import original
 import pytest
+
+import original
+from minpack import leastsq
 from problems import mgh, nist
 from problems.random_fits import random_fit
-
-from minpack import leastsq
 
 RANDOM_FITS = 5600
 BATCH = 100

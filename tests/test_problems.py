@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+
 from problems import mgh, mgh_functions, nist
 from problems.mgh_functions import Array
 
