@@ -36,20 +36,48 @@ void callback_clear(callback *self)
     if (self->stack != self->small)
         PyMem_Free(self->stack);
     self->stack = NULL;
+    Py_CLEAR(self->x);
+}
+
+int is_ours_alone(PyArrayObject *array)
+{
+#ifdef Py_GIL_DISABLED
+    (void)array; /* a count of 1 says less there */
+    return 0;
+#else
+    PyObject *object = (PyObject *)array;
+    PyObject **weak_references =
+        (PyObject **)((char *)object + Py_TYPE(object)->tp_weaklistoffset);
+    return Py_REFCNT(object) == 1 && *weak_references == NULL
+           && PyArray_CHKFLAGS(array, NPY_ARRAY_OWNDATA | NPY_ARRAY_WRITEABLE);
+#endif
+}
+
+/* A new array for x, or the last one if the function neither kept nor changed it: half of
+ * what a call costs is making the array. */
+static PyArrayObject *array_for_x(callback *self, npy_intp n)
+{
+    PyArrayObject *x = self->x;
+
+    if (x == NULL || !is_ours_alone(x) || PyArray_TYPE(x) != NPY_DOUBLE
+        || PyArray_NDIM(x) != 1 || PyArray_DIM(x, 0) != n || !PyArray_ISCARRAY(x)) {
+        x = (PyArrayObject *)PyArray_SimpleNew(1, &n, NPY_DOUBLE); /* new */
+        Py_XSETREF(self->x, x);
+    }
+    return x;
 }
 
 PyObject *callback_call(callback *self, npy_intp n, const double *x)
 {
-    PyObject *own = PyArray_SimpleNew(1, &n, NPY_DOUBLE); /* new */
+    PyArrayObject *own = array_for_x(self, n); /* borrowed from self */
     if (own == NULL)
         return NULL;
-    memcpy(PyArray_DATA((PyArrayObject *)own), x, (size_t)n * sizeof(double));
+    memcpy(PyArray_DATA(own), x, (size_t)n * sizeof(double));
 
-    self->stack[1] = own;
+    self->stack[1] = (PyObject *)own;
     PyObject *answer = PyObject_Vectorcall(
         self->callable, self->stack + 1,
         (size_t)self->nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL); /* new */
-    Py_DECREF(own);
     /* A compiled function runs no bytecode, so nobody else looks for Ctrl-C. */
     if (answer != NULL && PyErr_CheckSignals() < 0)
         Py_CLEAR(answer);

@@ -12,11 +12,15 @@ typedef struct {
     Py_ssize_t nargs;   /* arguments, x included */
     PyObject **stack;   /* a free slot, x, then args; all borrowed */
     PyObject *small[8]; /* the stack, where it fits */
+    PyArrayObject *x;   /* ours: the x of the last call if func has not kept it */
 } callback;
 
 int callback_init(callback *self, const char *name, PyObject *callable,
                   PyObject *args /* tuple */);
 void callback_clear(callback *self);
+
+/* Nobody else can see or change this array. */
+int is_ours_alone(PyArrayObject *array);
 
 /* Call with a copy of x(n) that is the function's to keep.
  * Returns a new reference, or NULL. */

@@ -117,28 +117,13 @@ static int evaluate_jacobian(fit *self)
     return status;
 }
 
-/* Nobody else can see or change this array: it may be kept instead of copied. */
-static int is_ours_alone(PyArrayObject *array)
-{
-#ifdef Py_GIL_DISABLED
-    (void)array;
-    return 0;
-#else
-    PyObject *object = (PyObject *)array;
-    PyObject **weak_references =
-        (PyObject **)((char *)object + Py_TYPE(object)->tp_weaklistoffset);
-    return Py_REFCNT(object) == 1 && *weak_references == NULL
-           && PyArray_CHKFLAGS(array, NPY_ARRAY_OWNDATA | NPY_ARRAY_WRITEABLE);
-#endif
-}
-
 /* fvec := the trial residuals */
 static int accept_trial(fit *self)
 {
     lm_state *s = &self->state;
     npy_intp m = s->m;
 
-    if (is_ours_alone(self->trial)) {
+    if (is_ours_alone(self->trial)) { /* kept, not copied */
         Py_XSETREF(self->fvec, self->trial);
         self->trial = NULL;
     } else {

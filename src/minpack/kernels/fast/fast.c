@@ -116,10 +116,11 @@ typedef struct {
 static reflection reflection_of(double alpha, double square_of_x)
 {
     reflection h = {0.0, 0.0, alpha};
+    double square = alpha * alpha + square_of_x;
 
-    if (square_of_x > NEGLIGIBLE_SQUARE) {
-        double norm = sqrt(alpha * alpha + square_of_x);
-        h.beta = alpha > 0 ? -norm : norm;
+    if (square > NEGLIGIBLE_SQUARE) {
+        double norm = sqrt(square);
+        h.beta = alpha < 0 ? norm : -norm; /* MINPACK's signs */
         h.head = alpha - h.beta;
         h.g = 1 / (norm * fabs(h.head));
     }
@@ -191,10 +192,11 @@ static void annihilate(int m, int n, double *a, size_t lda, double *r, size_t ld
 
 /* --- The kernels ----------------------------------------------------------------- */
 
-/* Pivot the triangle r (ldr, n + 1) by columns and bring it to triangular form again,
- * as qrfac does with J. norm holds the norms of the columns, v is (ldr) work space. */
-static void pivot_triangle(int n, double *r, size_t ldr, int *ipvt, double *norm,
-                           double *norm_before, double *v)
+/* Pivot r (ldr, n + 1) by columns and bring it to triangular form, as qrfac does with J.
+ * Its last column becomes Q'f; ldr is a multiple of LANES, rows from m on are zero. norm
+ * holds the norms of the columns, v is (ldr) work space. */
+static void pivot(int m, int n, double *r, size_t ldr, int *ipvt, double *norm,
+                  double *norm_before, double *v)
 {
     for (int j = 0; j < n; j++) {
         ipvt[j] = j + 1;
@@ -231,8 +233,6 @@ static void pivot_triangle(int n, double *r, size_t ldr, int *ipvt, double *norm
         dots_of_one(1, rows, x, &x, dot);
         reflection h = reflection_of(rj[j], dot[0]);
         rj[j] = norm[j] = h.beta;
-        for (int i = j + 1; i < n; i++)
-            rj[i] = 0;
         v[j] = h.head;
 
         for (int k = j + 1; k <= n; k += PANEL) {
@@ -255,12 +255,20 @@ static void pivot_triangle(int n, double *r, size_t ldr, int *ipvt, double *norm
             double lost = norm[k] / norm_before[k];
             if (0.05 * (lost * lost) <= EPSMCH) {
                 double square = 0;
-                for (int i = j + 1; i < n; i++)
+                for (int i = j + 1; i < m; i++)
                     square += rk[i] * rk[i];
                 norm[k] = norm_before[k] = sqrt(square);
             }
         }
     }
+}
+
+/* Copy the rows of a column, with zeros up to a whole number of lanes. */
+static void take_rows(int count, const double *from, double *to)
+{
+    memcpy(to, from, (size_t)count * sizeof(double));
+    for (int i = count; i < (int)lm_padded(count); i++)
+        to[i] = 0;
 }
 
 void KERNEL(factor)(int m, int n, double *fjac, int ldfjac, int *ipvt,
@@ -279,35 +287,37 @@ void KERNEL(factor)(int m, int n, double *fjac, int ldfjac, int *ipvt,
             return;
         }
 
-    memset(w.r, 0, w.ldr * (size_t)(n + 1) * sizeof(double));
-    for (int start = 0; start < m; start += rows) {
-        int count = m - start < rows ? m - start : rows, whole = (int)lm_padded(count);
-        for (int k = 0; k <= n; k++) {
-            const double *from = k < n ? fjac + k * (size_t)ldfjac : fvec;
-            memcpy(w.block + k * w.lda, from + start, (size_t)count * sizeof(double));
-            for (int i = count; i < whole; i++)
-                w.block[i + k * w.lda] = 0;
-        }
-        annihilate(whole, n, w.block, w.lda, w.r, w.ldr);
-    }
     memcpy(rdiag, acnorm, (size_t)n * sizeof(double));
-    pivot_triangle(n, w.r, w.ldr, ipvt, rdiag, work_n, w.v);
+    if (m <= SMALL) {
+        for (int k = 0; k <= n; k++)
+            take_rows(m, k < n ? fjac + k * (size_t)ldfjac : fvec, w.r + k * w.ldr);
+        pivot(m, n, w.r, w.ldr, ipvt, rdiag, work_n, w.v);
+    } else {
+        memset(w.r, 0, w.ldr * (size_t)(n + 1) * sizeof(double));
+        for (int start = 0; start < m; start += rows) {
+            int count = m - start < rows ? m - start : rows;
+            for (int k = 0; k <= n; k++)
+                take_rows(count, (k < n ? fjac + k * (size_t)ldfjac : fvec) + start,
+                          w.block + k * w.lda);
+            annihilate((int)lm_padded(count), n, w.block, w.lda, w.r, w.ldr);
+        }
+        pivot(n, n, w.r, w.ldr, ipvt, rdiag, work_n, w.v);
+        *w.signs_open = 1;
+    }
 
-    *w.signs_open = 1;
     for (int j = 0; j < n; j++) {
         double *column = fjac + j * (size_t)ldfjac;
-        memcpy(w.top + j * (size_t)n, column, (size_t)n * sizeof(double));
+        if (*w.signs_open)
+            memcpy(w.top + j * (size_t)n, column, (size_t)n * sizeof(double));
         memcpy(column, w.r + j * w.ldr, (size_t)(j + 1) * sizeof(double));
     }
     memcpy(qtf, w.r + n * w.ldr, (size_t)n * sizeof(double));
 }
 
-/* The sum of squares with 2 LANES partial sums, as a norm; by the reference where a
- * square may have overflowed or underflowed. */
-static double norm_or_reference(lanes even, lanes odd, int m, const double *x)
+/* The root of a sum of squares; by the reference where a square may have overflowed or
+ * underflowed. */
+static double norm_or_reference(double square, int m, const double *x)
 {
-    double square = sum(add_product(even, odd, broadcast(1.0)));
-
     if (square >= SMALLEST_NORM * SMALLEST_NORM && square <= LARGEST_NORM * LARGEST_NORM)
         return sqrt(square);
     return minpack_reference_norm(m, x);
@@ -318,8 +328,12 @@ double KERNEL(norm)(int m, const double *x)
     lanes even = broadcast(0.0), odd = even;
     int row;
 
-    if (m < LANES)
-        return minpack_reference_norm(m, x);
+    if (m < LANES) {
+        double square = 0;
+        for (row = 0; row < m; row++)
+            square += x[row] * x[row];
+        return norm_or_reference(square, m, x);
+    }
     for (row = 0; row + 2 * LANES <= m; row += 2 * LANES) {
         lanes a = load(x + row), b = load(x + row + LANES);
         even = add_product(even, a, a);
@@ -329,7 +343,7 @@ double KERNEL(norm)(int m, const double *x)
         lanes a = row + LANES <= m ? load(x + row) : load_tail(x, m, row);
         even = add_product(even, a, a);
     }
-    return norm_or_reference(even, odd, m, x);
+    return norm_or_reference(sum(add(even, odd)), m, x);
 }
 
 double KERNEL(difference)(int m, const double *f, const double *fvec, double h,
@@ -338,8 +352,16 @@ double KERNEL(difference)(int m, const double *f, const double *fvec, double h,
     lanes even = broadcast(0.0), odd = even, inverse = broadcast(1 / h);
     int row;
 
-    if (m < LANES || !(h > DBL_MIN))
+    if (!(h > DBL_MIN))
         return minpack_reference_difference(m, f, fvec, h, column);
+    if (m < LANES) {
+        double square = 0;
+        for (row = 0; row < m; row++) {
+            column[row] = (f[row] - fvec[row]) * (1 / h);
+            square += column[row] * column[row];
+        }
+        return norm_or_reference(square, m, column);
+    }
     for (row = 0; row + 2 * LANES <= m; row += 2 * LANES) {
         lanes a = scaled_difference(load(f + row), load(fvec + row), inverse);
         lanes b =
@@ -360,5 +382,5 @@ double KERNEL(difference)(int m, const double *f, const double *fvec, double h,
         a = load_tail(column, m, row);
         even = add_product(even, a, a);
     }
-    return norm_or_reference(even, odd, m, column);
+    return norm_or_reference(sum(add(even, odd)), m, column);
 }

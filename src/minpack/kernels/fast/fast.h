@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LANES 8 /* numbers that are worked on at once, and partial sums */
+#define LANES 8  /* numbers that are worked on at once, and partial sums */
+#define SMALL 64 /* rows: with so few the triangle is not worth making */
 
 #ifndef INSTRUCTION_SET
 #define INSTRUCTION_SET base
@@ -34,7 +35,8 @@ typedef struct {
     size_t ldr, lda;
     double *signs_open; /* 1 where the rows of R have signs of their own, see orient.c */
     double *top;        /* (n, n) the first n rows of J */
-    double *r;          /* (ldr, n + 1) the triangle, and Q'f as its last column */
+    double *r;          /* (ldr, n + 1) the triangle and Q'f as its last column, or all
+                           of J and f where m is small */
     double *v;          /* (ldr) a reflection */
     double *block;      /* (lda, n + 1) the rows that are being annihilated */
 } workspace;
@@ -43,7 +45,7 @@ static inline workspace lm_workspace(int m, int n, void *scratch)
 {
     workspace w;
 
-    w.ldr = lm_padded(n);
+    w.ldr = lm_padded(m <= SMALL ? m : n);
     w.lda = lm_padded(lm_block_rows(m, n)) + LANES; /* no power of 2 */
     w.signs_open = scratch;
     w.top = w.signs_open + 1;

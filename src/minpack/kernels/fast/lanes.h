@@ -53,6 +53,13 @@ INLINE lanes broadcast(double s)
     return v;
 }
 
+INLINE lanes add(lanes a, lanes b)
+{
+    for (int e = 0; e < PARTS; e++)
+        a.p[e] += b.p[e];
+    return a;
+}
+
 /* a + b c */
 INLINE lanes add_product(lanes a, lanes b, lanes c)
 {

@@ -1,0 +1,295 @@
+"""Where memory runs out, leastsq raises MemoryError and leaves nothing behind.
+
+Every allocation of a call is made to fail, one after the other: those of Python's
+three allocators and those of NumPy for the data of arrays. The compiled part has no
+others (see the last test). What func and Dfun allocate themselves is let alone.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import itertools
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from contract.calls import (
+    Call,
+    at_point,
+    decay,
+    decay_jacobian,
+    decay_jacobian_by_columns,
+    decay_residuals,
+    decay_with_columns,
+    decay_with_jacobian,
+    raising,
+    rate,
+    sum_alone,
+)
+from minpack import _minpack, leastsq
+
+SOURCE = Path(__file__).with_name("failing_allocations.c")
+T = np.linspace(0.0, 1.0, 1000)
+
+
+@pytest.fixture(scope="module")
+def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The module failing_allocations, compiled here and installed."""
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    built = tmp_path_factory.mktemp("memory") / f"failing_allocations{suffix}"
+    include = sysconfig.get_path("include")
+    compiler = shlex.split(sysconfig.get_config_var("LDSHARED") or "")
+    if not compiler or not shutil.which(compiler[0]):
+        pytest.skip("no C compiler here")
+    if not Path(include, "Python.h").exists():
+        pytest.skip("no Python.h here")
+    command = [*compiler, "-fPIC", "-O1", f"-I{include}", f"-I{np.get_include()}"]
+    subprocess.run([*command, str(SOURCE), "-o", str(built)], check=True)
+
+    spec = importlib.util.spec_from_file_location("failing_allocations", built)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    gc.collect()
+    gc.freeze()  # makes the many collections below fast
+    module.install()
+    yield module
+    module.uninstall()
+    gc.unfreeze()
+
+
+def exponential_residuals(x: Any) -> Any:
+    return x[0] * np.exp(-x[1] * T) - np.cos(T)
+
+
+def exponential_jacobian(x: Any) -> Any:
+    e = np.exp(-x[1] * T)
+    return np.stack([e, -x[0] * T * e], axis=1)
+
+
+def with_seven_more(call: Call) -> Call:
+    """The call with more arguments than it can pass without an allocation."""
+
+    def ignoring(function: Callable[[Any], Any]) -> Callable[..., Any]:
+        return lambda x, *args: function(x)
+
+    functions = {name: ignoring(call[name]) for name in ("func", "Dfun")}
+    return call | functions | {"args": tuple(object() for _ in range(7))}
+
+
+def later(convert: Callable[[Any], Any], function: Callable[[Any], Any]) -> Any:
+    """The third and later answers of `function` go through `convert`."""
+    calls = 0
+
+    def counted(x: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        return convert(function(x)) if calls > 2 else function(x)
+
+    return counted
+
+
+# Built afresh for each call: some functions count.
+CALLS: dict[str, Callable[[], Call]] = {
+    "short": decay,
+    "full": lambda: decay(full_output=True),
+    "Dfun": lambda: decay_with_jacobian(full_output=True),
+    "Dfun by columns": lambda: decay_with_columns(full_output=True),
+    "diag": lambda: decay(diag=np.array([1.0, 20.0]), full_output=True),
+    "diag in a list": lambda: decay(diag=[1, 20], full_output=True),
+    "seven more arguments": lambda: with_seven_more(decay_with_jacobian()),
+    "one parameter": lambda: rate(full_output=True),
+    "one parameter in a number": lambda: rate(x0=0.5),
+    "1000 residuals": lambda: {
+        "func": exponential_residuals, "x0": [1.0, 1.0], "full_output": True,
+    },
+    "1000 residuals, Dfun": lambda: {
+        "func": exponential_residuals, "x0": [1.0, 1.0], "Dfun": exponential_jacobian,
+    },
+    "residuals in a list": lambda: decay(func=lambda x: decay_residuals(x).tolist()),
+    "residuals in objects": lambda: decay(
+        func=lambda x: [Number(r) for r in decay_residuals(x)]
+    ),
+    "residuals in float32": lambda: decay(
+        func=lambda x: decay_residuals(x).astype(np.float32)
+    ),
+    "residuals in long doubles": lambda: decay(
+        func=lambda x: list(decay_residuals(x).astype(np.longdouble))
+    ),
+    "residual in a number": lambda: {"func": lambda x: x[0] ** 2 - 2, "x0": 1.0},
+    "residuals that stay another's": lambda: decay(func=keeping(decay_residuals)),
+    "Jacobian in lists": lambda: decay(Dfun=lambda x: decay_jacobian(x).tolist()),
+    "singular": lambda: sum_alone(full_output=True),
+    "no parameters": lambda: decay(x0=[], func=lambda x: np.ones(3), full_output=True),
+    "maxfev reached": lambda: decay(maxfev=3),
+    "maxfev reached, full": lambda: decay(maxfev=3, full_output=True),
+    "func cannot be called": lambda: decay(func=1),
+    "func raises": lambda: decay(func=raising(ValueError)),
+    "func raises later": lambda: decay(
+        func=at_point(3, raising(LookupError), decay_residuals)
+    ),
+    "Dfun raises": lambda: decay(Dfun=raising(ValueError)),
+    "residuals in text": lambda: decay(func=lambda x: list("abc")),
+    "residuals with text among them": lambda: decay(func=lambda x: ["a", None]),
+    "residuals with None among them": lambda: decay(func=lambda x: [1.0, None]),
+    "residuals too large for float64": lambda: decay(func=lambda x: [10**400, None]),
+    "residuals in a ragged list": lambda: decay(func=lambda x: [[1.0], [1.0, 2.0]]),
+    "residuals in objects of an array": lambda: decay(
+        func=lambda x: np.array([None, None])
+    ),
+    "residuals in a table": lambda: decay(func=lambda x: np.ones((5, 2))),
+    "fewer residuals than parameters": lambda: decay(func=lambda x: [1.0]),
+    "fewer residuals later": lambda: decay(
+        func=later(lambda r: r[1:], decay_residuals)
+    ),
+    "Jacobian of the wrong shape": lambda: decay(Dfun=decay_jacobian_by_columns),
+    "Jacobian in complex numbers": lambda: decay(Dfun=lambda x: decay_jacobian(x) + 0j),
+    "x0 in text": lambda: decay(x0=["a"]),
+    "diag of the wrong length": lambda: decay(diag=[1.0]),
+    "diag in a table": lambda: decay(diag=np.ones((2, 1))),
+    "ftol is text": lambda: decay(ftol="small"),
+    "gtol is too large": lambda: decay(gtol=10**400),
+    "maxfev is text": lambda: decay(maxfev="many"),
+    "maxfev is too large": lambda: decay(maxfev=2**40),
+    "factor is negative": lambda: decay(factor=-1.0),
+    "factor is negative, full": lambda: decay(
+        factor=-1.0, func=keeping(decay_residuals), full_output=True
+    ),
+}  # fmt: skip
+
+
+class Number:
+    """A number that NumPy does not know."""
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+
+def keeping(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """`function`, which writes all its answers into one array."""
+    answer = function(np.ones(2))
+
+    def wrapper(x: Any) -> Any:
+        answer[:] = function(x)
+        return answer
+
+    return wrapper
+
+
+def build(make: Callable[[], Call], memory: Any) -> Call:
+    """A call in which no allocation of func or Dfun fails."""
+    call = make()
+    for name in {"func", "Dfun"} & call.keys():
+        if callable(call[name]):
+            call[name] = memory.sparing(call[name])
+    return call
+
+
+def plain(item: Any) -> Any:
+    """A result as lists and numbers."""
+    if isinstance(item, tuple):
+        return [plain(part) for part in item]
+    if isinstance(item, dict):
+        return {name: plain(part) for name, part in item.items()}
+    return item.tolist() if isinstance(item, np.ndarray) else item
+
+
+def outcome(call: Call) -> str:
+    """How the call ends."""
+    try:
+        return repr(plain(leastsq(**call)))
+    except MemoryError:
+        return "MemoryError"
+    except Exception as error:
+        return repr(error)
+
+
+def references(call: Call) -> list[int]:
+    """The reference counts of what the call hands over, but for shared constants."""
+    handed = [*call.values(), *call.get("args", ())]
+    return [sys.getrefcount(item) for item in handed if not isinstance(item, int | str)]
+
+
+def grows(memory: Any, act: Callable[[], None]) -> bool:
+    """Whether `act` leaves a block behind each time, rather than filling a cache."""
+    for repeats in (3, 3, 30, 300, 300, 300):
+        gc.collect()  # which also empties the interpreter's free lists
+        before = memory.live_blocks()
+        for _ in range(repeats):
+            act()
+        gc.collect()
+        if memory.live_blocks() - before < repeats:
+            return False
+    return True
+
+
+each_extent = pytest.mark.parametrize(
+    "alone", [True, False], ids=["alone", "with all that follow"]
+)
+
+
+def fail_each_allocation(
+    memory: Any, alone: bool, act: Callable[[], str], expected: str
+) -> None:
+    """Let `act`, which gives its outcome, meet each of its allocations failing.
+
+    NumPy and the interpreter can do without some; then the outcome is as ever.
+    """
+    outcomes = set()
+
+    def attempt() -> None:
+        ended = act()
+        failed = memory.allocations() >= number
+        allowed = {expected, "MemoryError"} if failed else {expected}
+        assert ended in allowed, f"allocation {number}"
+        outcomes.add(ended)
+
+    for number in itertools.count(1):
+        memory.choose(number, number if alone else sys.maxsize)
+        assert not grows(memory, attempt), f"allocation {number} leaks"
+        if memory.allocations() < number:
+            break
+    assert outcomes == {expected, "MemoryError"}
+
+
+@each_extent
+@pytest.mark.parametrize("make", CALLS.values(), ids=CALLS)
+def test_a_failed_allocation_is_a_memory_error_and_leaks_nothing(
+    memory: Any, monkeypatch: pytest.MonkeyPatch, make: Callable[[], Call], alone: bool
+) -> None:
+    def act() -> str:
+        call = build(make, memory)
+        before = references(call)
+        ended = outcome(call)
+        assert references(call) == before
+        return ended
+
+    expected = act()
+    monkeypatch.setattr(_minpack, "leastsq", memory.failing(_minpack.leastsq))
+    fail_each_allocation(memory, alone, act, expected)
+
+
+@each_extent
+def test_the_list_of_instruction_sets_survives_failed_allocations(
+    memory: Any, alone: bool
+) -> None:
+    instruction_sets = memory.failing(_minpack.instruction_sets)
+
+    def act() -> str:
+        try:
+            return repr(instruction_sets())
+        except MemoryError:
+            return "MemoryError"
+
+    fail_each_allocation(memory, alone, act, repr(_minpack.instruction_sets()))

@@ -1,0 +1,149 @@
+"""Hundreds of thousands of calls, errors among them, leave the process as it was."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minpack import leastsq
+
+CALLS = 250_000
+PAGE = os.sysconf("SC_PAGESIZE") if hasattr(os, "sysconf") else 0
+STATM = Path("/proc/self/statm")
+
+# A straight line through five points: a fit is short and no function has a state.
+A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0], [1.0, 3.0], [1.0, 4.0]])
+Y = np.array([1.0, 3.0, 4.0, 7.5, 8.0])
+WIDE = np.tile(A, (200, 1))
+START = np.array([0.25, 0.25])
+DIAG = np.array([1.0, 2.0])
+ARGS = tuple(object() for _ in range(7))
+
+
+def residuals(x: Any, *args: Any) -> Any:
+    return A @ x - Y
+
+
+def jacobian(x: Any, *args: Any) -> Any:
+    return A
+
+
+def at_first(act: Callable[[Any], Any], function: Any = residuals) -> Any:
+    return lambda x, *args: act(function(x))
+
+
+def later(act: Callable[[Any], Any], function: Any = residuals) -> Any:
+    """`function`, but with `act` on its results away from the start."""
+    return lambda x, *args: act(function(x)) if x[0] != START[0] else function(x)
+
+
+def raising(_: Any) -> Any:
+    raise LookupError("on purpose")
+
+
+def stopping(_: Any) -> Any:
+    raise KeyboardInterrupt
+
+
+# Each with the exception it ends in.
+GOOD: list[tuple[dict[str, Any], None]] = [
+    ({}, None),
+    ({"Dfun": jacobian}, None),
+    ({"Dfun": lambda x, *args: A.T, "col_deriv": True}, None),
+    ({"diag": DIAG, "factor": 0.5}, None),
+    ({"args": ARGS, "Dfun": jacobian}, None),
+    ({"x0": START.tolist()}, None),
+    ({"x0": 0.5, "func": lambda x: x - 2.0}, None),
+    ({"func": lambda x: WIDE @ x - 1.0, "full_output": True}, None),
+    ({"func": at_first(np.ndarray.tolist)}, None),
+    ({"func": at_first(np.float32)}, None),
+    ({"Dfun": at_first(np.ndarray.tolist, jacobian)}, None),
+    ({"maxfev": 1, "full_output": True}, None),
+    ({"x0": [], "func": lambda x: Y, "full_output": True}, None),
+]
+BAD: list[tuple[dict[str, Any], type[BaseException]]] = [
+    ({"func": at_first(raising)}, LookupError),
+    ({"func": later(raising)}, LookupError),
+    ({"func": later(stopping)}, KeyboardInterrupt),
+    ({"Dfun": at_first(raising, jacobian)}, LookupError),
+    ({"Dfun": "2-point"}, TypeError),
+    ({"func": None}, TypeError),
+    # The wrong sizes and shapes
+    ({"func": at_first(lambda r: r[:1])}, TypeError),
+    ({"func": later(lambda r: r[:4])}, ValueError),
+    ({"func": at_first(lambda r: r.reshape(5, 1))}, ValueError),
+    ({"Dfun": at_first(np.transpose, jacobian)}, TypeError),
+    ({"Dfun": at_first(np.ravel, jacobian)}, TypeError),
+    ({"diag": [1.0]}, ValueError),
+    ({"diag": [DIAG]}, ValueError),
+    # The wrong types
+    ({"func": at_first(lambda r: r + 0j)}, TypeError),
+    ({"func": later(lambda r: ["a"] * 5)}, TypeError),
+    ({"func": at_first(lambda r: [object()] * 5)}, TypeError),
+    ({"Dfun": at_first(lambda j: j + 0j, jacobian)}, TypeError),
+    ({"x0": "start"}, TypeError),
+    ({"x0": [[1.0], [1.0, 2.0]]}, ValueError),
+    ({"diag": DIAG + 0j}, TypeError),
+    ({"ftol": "small"}, TypeError),
+    ({"epsfcn": 10**400}, OverflowError),
+    ({"maxfev": "many"}, TypeError),
+    ({"maxfev": 2**40}, OverflowError),
+    # And what Python makes of the outcome
+    ({"factor": -1.0}, TypeError),
+    ({"maxfev": 1}, RuntimeWarning),
+]
+CASES = [*GOOD, *BAD]
+
+
+def call(changes: dict[str, Any]) -> type[BaseException] | None:
+    """Fit and drop the result; the kind of exception is all that remains."""
+    try:
+        leastsq(**{"func": residuals, "x0": START} | changes)
+    except (Exception, KeyboardInterrupt) as error:
+        return type(error)
+    return None
+
+
+def call_all(calls: int) -> None:
+    for _ in range(calls // len(CASES)):
+        for changes, kind in CASES:
+            assert call(changes) is kind, changes
+    gc.collect()
+
+
+def references() -> dict[str, int]:
+    """The reference counts of all that is handed to the calls."""
+    values: list[Any] = [START, DIAG, ARGS, *ARGS, A, residuals, jacobian, None]
+    values += [item for changes, _ in CASES for item in changes.values()]
+    return {
+        f"{position} {item!r:.40}": sys.getrefcount(item)
+        for position, item in enumerate(values)
+        if not isinstance(item, int | str | float | None)
+    }
+
+
+def resident() -> int:
+    """The resident memory of this process in bytes."""
+    return int(STATM.read_text().split()[1]) * PAGE
+
+
+def test_a_quarter_of_a_million_calls_leave_memory_and_references_alone() -> None:
+    # The interpreter's own caches fill up first: its type cache alone holds 4096
+    # names, and error messages with a dtype in them make new ones.
+    call_all(CALLS // 10)
+    counts, blocks = references(), sys.getallocatedblocks()
+    memory = resident() if STATM.exists() else 0
+
+    call_all(CALLS)
+
+    assert references() == counts
+    # A leak of one object in one kind of call would be CALLS/len(CASES) = 6410 blocks.
+    assert sys.getallocatedblocks() - blocks < 1000
+    if memory:
+        assert resident() - memory < 500_000
