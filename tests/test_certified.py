@@ -94,15 +94,21 @@ def test_as_many_runs_are_accurate_as_with_scipy(quantity: str, least: int) -> N
     assert reached(digits(minpack.leastsq), quantity, least) >= theirs
 
 
-def test_as_many_runs_find_the_solution_by_differences_as_with_scipy() -> None:
-    theirs = reached(digits(scipy_leastsq(), analytic=False), "b", 4)
-    assert reached(digits(minpack.leastsq, analytic=False), "b", 4) >= theirs
+def lost(leastsq: Callable[..., Any], analytic: bool, least: float) -> set[str]:
+    """The runs that stay below `least` digits in a parameter."""
+    runs = zip(RUNS, digits(leastsq, analytic), strict=True)
+    return {f"{d.name} {start + 1}" for (d, start), run in runs if run.b < least}
 
 
 def test_all_runs_but_one_find_the_certified_solution() -> None:
-    runs = zip(RUNS, digits(minpack.leastsq), strict=True)
-    lost = [(dataset.name, start + 1) for (dataset, start), d in runs if d.b < SOLID]
-    assert lost == [("BoxBOD", 1)]
+    assert lost(minpack.leastsq, analytic=True, least=SOLID) == {"BoxBOD 1"}
+
+
+def test_all_runs_but_two_find_it_by_differences() -> None:
+    """One of them at times: MGH17's long way from its first start is chaotic."""
+    found = lost(minpack.leastsq, analytic=False, least=4)
+    assert "BoxBOD 1" in found
+    assert found <= {"BoxBOD 1", "MGH17 1"}
 
 
 def test_a_shorter_first_step_finds_the_last_one() -> None:

@@ -92,8 +92,13 @@ def snapshot(item: Any) -> Any:
     if isinstance(item, np.ma.MaskedArray):
         return snapshot(np.asarray(item.data)), snapshot(np.asarray(item.mask))
     if isinstance(item, np.ndarray):
-        bits = [id(o) for o in item.flat] if item.dtype.hasobject else item.tobytes()
-        return bits, item.dtype, item.shape, item.strides, item.flags.writeable
+        if item.dtype.kind == "T":
+            content: Any = item.tolist()
+        elif item.dtype.hasobject:
+            content = list(map(id, item.flat))
+        else:
+            content = item.tobytes()
+        return content, item.dtype, item.shape, item.strides, item.flags.writeable
     if type(item) in (list, tuple):
         return [(id(o), o if isinstance(o, float) else None) for o in item]
     if type(item) is dict:
@@ -119,9 +124,12 @@ class Recorder:
         if self.calls > MOST_CALLS:
             raise EnoughError
         self.given.append(x.copy())
-        answer = self.function(x, *args)
-        if self.calls == self.change_at:
-            answer = self.change(answer)
+        try:
+            answer = self.function(x, *args)
+            if self.calls == self.change_at:
+                answer = self.change(answer)
+        except Exception as error:
+            raise UserError from error
         self.answers.append((answer, snapshot(answer)))
         return answer
 

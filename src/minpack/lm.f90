@@ -76,8 +76,48 @@ contains
    subroutine lm_step(s) bind(c)
       type(lm_state), intent(inout) :: s
 
-      procedure(norm_kernel), pointer :: norm
+      s%request = NOTHING
+      do while (s%request == NOTHING)
+         if (s%stage == DIFFERENCES) then
+            call next_difference(s)
+         else
+            call next_stage(s)
+         end if
+      end do
+   end subroutine
+
+   !> Take a difference that has come and ask for the next one; ANL-80-74, fdjac2.
+   subroutine next_difference(s)
+      type(lm_state), intent(inout) :: s
+
       procedure(difference_kernel), pointer :: difference
+      real(wp), pointer, contiguous, dimension(:) :: x, x_trial, fvec, fvec_trial, norms
+      real(wp), pointer, contiguous :: fjac(:, :)
+
+      call c_f_pointer(s%x, x, [s%n])
+      call c_f_pointer(s%x_trial, x_trial, [s%n])
+      if (s%column > 0) then
+         call c_f_procpointer(s%kernels%difference, difference)
+         call c_f_pointer(s%fvec, fvec, [s%m])
+         call c_f_pointer(s%fvec_trial, fvec_trial, [s%m])
+         call c_f_pointer(s%fjac, fjac, [s%ldfjac, s%n])
+         call c_f_pointer(s%step, norms, [s%n])
+         norms(s%column) = difference(s%m, fvec_trial, fvec, s%h, fjac(:, s%column))
+      end if
+      if (s%column < s%n) then
+         s%column = s%column + 1
+         call move_one_parameter(s, x, x_trial)
+         call ask(s, LM_DIFFERENCE, then=DIFFERENCES)
+      else
+         s%stage = REPORT
+      end if
+   end subroutine
+
+   !> One stage of the algorithm, but for the differences.
+   subroutine next_stage(s)
+      type(lm_state), intent(inout) :: s
+
+      procedure(norm_kernel), pointer :: norm
       procedure(factor_kernel), pointer :: factor
       real(wp), pointer, contiguous, dimension(:) :: x, fvec, diag, qtf
       real(wp), pointer, contiguous, dimension(:) :: x_trial, fvec_trial, step, work_n, work_m
@@ -86,7 +126,6 @@ contains
       integer :: j
 
       call c_f_procpointer(s%kernels%norm, norm)
-      call c_f_procpointer(s%kernels%difference, difference)
       call c_f_procpointer(s%kernels%factor, factor)
       call c_f_pointer(s%x, x, [s%n])
       call c_f_pointer(s%fvec, fvec, [s%m])
@@ -100,68 +139,54 @@ contains
       call c_f_pointer(s%work_n, work_n, [s%n])
       call c_f_pointer(s%work_m, work_m, [s%m])
 
-      s%request = NOTHING
-      do while (s%request == NOTHING)
-         select case (s%stage)
-         case (START)
-            call check_input(s, diag, x, x_trial)
+      select case (s%stage)
+      case (START)
+         call check_input(s, diag, x, x_trial)
 
-         case (FIRST_RESIDUALS)
-            s%fnorm = norm(s%m, fvec_trial)
-            s%stage = LINEARIZE
-            if (.not. is_usable(s, s%fnorm)) call finish_with(s, LM_NOT_FINITE)
-            call ask(s, LM_ACCEPT, then=s%stage)
+      case (FIRST_RESIDUALS)
+         s%fnorm = norm(s%m, fvec_trial)
+         s%stage = LINEARIZE
+         if (.not. is_usable(s, s%fnorm)) call finish_with(s, LM_NOT_FINITE)
+         call ask(s, LM_ACCEPT, then=s%stage)
 
-         case (LINEARIZE)
-            if (s%analytic /= 0) then
-               s%njev = s%njev + 1
-               call ask(s, LM_JACOBIAN, then=NORMS)
-            else
-               s%nfev = s%nfev + s%n
-               s%column = 0
-               s%stage = DIFFERENCES
-            end if
+      case (LINEARIZE)
+         if (s%analytic /= 0) then
+            s%njev = s%njev + 1
+            call ask(s, LM_JACOBIAN, then=NORMS)
+         else
+            s%nfev = s%nfev + s%n
+            s%column = 0
+            s%stage = DIFFERENCES
+         end if
 
-         case (DIFFERENCES)
-            if (s%column > 0) &
-               step(s%column) = difference(s%m, fvec_trial, fvec, s%h, fjac(:, s%column))
-            if (s%column < s%n) then
-               s%column = s%column + 1
-               call move_one_parameter(s, x, x_trial)
-               call ask(s, LM_DIFFERENCE, then=DIFFERENCES)
-            else
-               s%stage = REPORT
-            end if
+      case (NORMS)
+         do j = 1, s%n
+            step(j) = norm(s%m, fjac(:, j))
+         end do
+         s%stage = REPORT
 
-         case (NORMS)
-            do j = 1, s%n
-               step(j) = norm(s%m, fjac(:, j))
-            end do
-            s%stage = REPORT
+      case (REPORT)
+         call ask(s, LM_ITERATE, then=FACTORIZE)
 
-         case (REPORT)
-            call ask(s, LM_ITERATE, then=FACTORIZE)
+      case (FACTORIZE)
+         call keep_norms(s, step, acnorm=x_trial)
+         if (s%stage == FINISH) return
+         call factor(s%m, s%n, fjac, s%ldfjac, ipvt, x_trial, step, work_n, fvec, &
+                     work_m, s%scratch)
+         call test_gradient(s, norm, x, fjac, ipvt, diag, qtf, x_trial, work_n, work_m)
 
-         case (FACTORIZE)
-            call keep_norms(s, step, acnorm=x_trial)
-            if (s%stage == FINISH) cycle
-            call factor(s%m, s%n, fjac, s%ldfjac, ipvt, x_trial, step, work_n, fvec, &
-                        work_m, s%scratch)
-            call test_gradient(s, norm, x, fjac, ipvt, diag, qtf, x_trial, work_n, work_m)
+      case (PROPOSE)
+         call lmpar(norm, s%n, fjac, s%ldfjac, ipvt, diag, qtf, s%delta, s%par, &
+                    step, x_trial, work_n, work_m)
+         call make_trial_point(s, norm, x, diag, step, x_trial, work_n)
 
-         case (PROPOSE)
-            call lmpar(norm, s%n, fjac, s%ldfjac, ipvt, diag, qtf, s%delta, s%par, &
-                       step, x_trial, work_n, work_m)
-            call make_trial_point(s, norm, x, diag, step, x_trial, work_n)
+      case (JUDGE)
+         call judge_step(s, norm, norm(s%m, fvec_trial), x, fjac, ipvt, diag, &
+                         x_trial, step, work_n)
 
-         case (JUDGE)
-            call judge_step(s, norm, norm(s%m, fvec_trial), x, fjac, ipvt, diag, &
-                            x_trial, step, work_n)
-
-         case (FINISH)
-            call ask(s, LM_DONE, then=FINISH)
-         end select
-      end do
+      case (FINISH)
+         call ask(s, LM_DONE, then=FINISH)
+      end select
    end subroutine
 
    subroutine ask(s, request, then)

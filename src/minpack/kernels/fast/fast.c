@@ -51,6 +51,30 @@ INLINE void dots(int nx, int na, int m, const double *const *x, const double *co
             dot[i][k] = sum(total[i][k]);
 }
 
+/* dot[k] = x'a[k]. Even and odd lanes are summed apart: one sum after another would wait
+ * for each addition. */
+INLINE void dots_of_one(int na, int m, const double *x, const double *const *a,
+                        double *dot)
+{
+    lanes even[PANEL], odd[PANEL];
+    int row;
+
+    for (int k = 0; k < na; k++)
+        even[k] = odd[k] = broadcast(0.0);
+    for (row = 0; row + LANES < m; row += 2 * LANES) {
+        lanes x0 = load(x + row), x1 = load(x + row + LANES);
+        for (int k = 0; k < na; k++) {
+            even[k] = add_product(even[k], x0, load(a[k] + row));
+            odd[k] = add_product(odd[k], x1, load(a[k] + row + LANES));
+        }
+    }
+    if (row < m)
+        for (int k = 0; k < na; k++)
+            even[k] = add_product(even[k], load(x + row), load(a[k] + row));
+    for (int k = 0; k < na; k++)
+        dot[k] = sum(add(even[k], odd[k]));
+}
+
 /* a[k] -= sum over i of w[i][k] x[i] */
 INLINE void subtract(int nx, int na, int m, const double *const *x, double *const *a,
                      double w[][PANEL])
@@ -68,40 +92,78 @@ INLINE void subtract(int nx, int na, int m, const double *const *x, double *cons
     }
 }
 
-/* Dots of one vector with any number of columns, and of a panel with one or two. */
-static void dots_of_one(int na, int m, const double *x, const double *const *a,
-                        double *dot)
+/* a[k] -= w[k] x, and then dot[k] = a[0]'a[k], in one pass */
+INLINE void subtract_and_dot(int na, int m, const double *x, double *const *a,
+                             const double *w, double *dot)
+{
+    lanes total[PANEL];
+
+    for (int k = 0; k < na; k++)
+        total[k] = broadcast(0.0);
+    for (int row = 0; row < m; row += LANES) {
+        lanes xi = load(x + row), first = xi;
+        for (int k = 0; k < na; k++) {
+            lanes ak = subtract_product(load(a[k] + row), xi, broadcast(w[k]));
+            store(a[k] + row, ak);
+            first = k == 0 ? ak : first;
+            total[k] = add_product(total[k], first, ak);
+        }
+    }
+    for (int k = 0; k < na; k++)
+        dot[k] = sum(total[k]);
+}
+
+/* The same for a number of columns that is not known to the compiler. */
+static void any_dots(int na, int m, const double *x, const double *const *a, double *dot)
 {
     switch (na) {
     case 1:
-        dots(1, 1, m, &x, a, (double (*)[PANEL])dot);
+        dots_of_one(1, m, x, a, dot);
         break;
     case 2:
-        dots(1, 2, m, &x, a, (double (*)[PANEL])dot);
+        dots_of_one(2, m, x, a, dot);
         break;
     case 3:
-        dots(1, 3, m, &x, a, (double (*)[PANEL])dot);
+        dots_of_one(3, m, x, a, dot);
         break;
     default:
-        dots(1, 4, m, &x, a, (double (*)[PANEL])dot);
+        dots_of_one(4, m, x, a, dot);
         break;
     }
 }
 
-static void subtract_one(int na, int m, const double *x, double *const *a, double *w)
+static void any_subtract(int na, int m, const double *x, double *const *a, double *w)
+{
+    double (*row)[PANEL] = (double (*)[PANEL])w;
+
+    switch (na) {
+    case 1:
+        subtract(1, 1, m, &x, a, row);
+        break;
+    case 2:
+        subtract(1, 2, m, &x, a, row);
+        break;
+    case 3:
+        subtract(1, 3, m, &x, a, row);
+        break;
+    default:
+        subtract(1, 4, m, &x, a, row);
+        break;
+    }
+}
+
+static void any_subtract_and_dot(int na, int m, const double *x, double *const *a,
+                                 const double *w, double *dot)
 {
     switch (na) {
     case 1:
-        subtract(1, 1, m, &x, a, (double (*)[PANEL])w);
+        subtract_and_dot(1, m, x, a, w, dot);
         break;
     case 2:
-        subtract(1, 2, m, &x, a, (double (*)[PANEL])w);
-        break;
-    case 3:
-        subtract(1, 3, m, &x, a, (double (*)[PANEL])w);
+        subtract_and_dot(2, m, x, a, w, dot);
         break;
     default:
-        subtract(1, 4, m, &x, a, (double (*)[PANEL])w);
+        subtract_and_dot(3, m, x, a, w, dot);
         break;
     }
 }
@@ -127,67 +189,76 @@ static reflection reflection_of(double alpha, double square_of_x)
     return h;
 }
 
+/* The first `count` of `width` columns, a reflection at a time. row is R(j,j). */
+static void reflect_panel(int count, int width, int m, double *const *column, double *row,
+                          size_t ldr, reflection *h)
+{
+    double dot[PANEL], w[PANEL];
+
+    any_dots(width, m, column[0], (const double *const *)column, dot);
+    for (int i = 0; i < count; i++, row += ldr + 1) {
+        int rest = width - i - 1;
+        h[i] = reflection_of(row[0], dot[0]);
+        row[0] = h[i].beta;
+        for (int k = 0; k < rest; k++) {
+            double *rk = row + (size_t)(k + 1) * ldr;
+            w[k] = h[i].g * (h[i].head * *rk + dot[k + 1]);
+            *rk -= w[k] * h[i].head;
+        }
+        if (i + 1 < count)
+            any_subtract_and_dot(rest, m, column[i], column + i + 1, w, dot);
+    }
+}
+
+/* The PANEL reflections h of x, applied together to one or two columns a behind them;
+ * rk is R(j,k), gram[i][l] is x[i]'x[l]. */
+INLINE void apply_panel(int two, int m, const double *const *x, const reflection *h,
+                        double gram[][PANEL], double *const *a, double *rk, size_t ldr)
+{
+    double dot[PANEL][PANEL], w[PANEL][PANEL];
+
+    dots(PANEL, 1 + two, m, x, (const double *const *)a, dot);
+    for (int c = 0; c <= two; c++, rk += ldr)
+        for (int i = 0; i < PANEL; i++) {
+            double d = h[i].head * rk[i] + dot[i][c];
+            for (int l = 0; l < i; l++)
+                d -= w[l][c] * gram[i][l];
+            w[i][c] = h[i].g * d;
+            rk[i] -= w[i][c] * h[i].head;
+        }
+    subtract(PANEL, 1 + two, m, x, a, w);
+}
+
 /* The block a (m, n + 1), whose last column are residuals, goes into the triangle r
  * (ldr, n + 1), whose last column is Q'f. a is overwritten. */
 static void annihilate(int m, int n, double *a, size_t lda, double *r, size_t ldr)
 {
-    for (int j = 0; j < n; j += PANEL) {
-        int width = n - j < PANEL ? n - j : PANEL;
-        const double *x[PANEL];
-        double *column[PANEL];
-        reflection h[PANEL];
-        double gram[PANEL][PANEL], dot[PANEL][PANEL], w[PANEL][PANEL];
+    double *column[PANEL], *diagonal = r;
+    reflection h[PANEL];
+    int j;
 
-        for (int i = 0; i < width; i++)
-            x[i] = column[i] = a + (j + i) * lda;
+    for (j = 0; j + PANEL <= n; j += PANEL, diagonal += PANEL * (ldr + 1)) {
+        double gram[PANEL][PANEL];
+        for (int i = 0; i < PANEL; i++)
+            column[i] = a + (size_t)(j + i) * lda;
+        const double *const *x = (const double *const *)column;
 
-        /* The panel itself, a reflection at a time */
-        for (int i = 0; i < width; i++) {
-            int rest = width - i - 1;
-            double *row = r + (j + i) + (j + i) * ldr;
-            dots_of_one(rest + 1, m, x[i], x + i, dot[0]);
-            h[i] = reflection_of(row[0], dot[0][0]);
-            row[0] = h[i].beta;
-            for (int k = 0; k < rest; k++) {
-                double *rk = row + (k + 1) * ldr;
-                w[0][k] = h[i].g * (h[i].head * *rk + dot[0][k + 1]);
-                *rk -= w[0][k] * h[i].head;
-            }
-            if (rest > 0)
-                subtract_one(rest, m, x[i], column + i + 1, w[0]);
-        }
-        for (int i = 1; i < width; i++)
-            dots_of_one(i, m, x[i], x, gram[i]);
-
-        /* The columns behind it, two at a time */
-        for (int k = j + width; k <= n;) {
-            int two = k < n && width == PANEL;
-            double *behind[2] = {a + k * lda, a + (k + 1) * lda};
-            if (two) {
-                dots(PANEL, 2, m, x, (const double *const *)behind, dot);
-            } else if (width == PANEL) {
-                dots(PANEL, 1, m, x, (const double *const *)behind, dot);
-            } else {
-                for (int i = 0; i < width; i++)
-                    dots_of_one(1, m, x[i], (const double *const *)behind, dot[i]);
-            }
-            for (int c = 0; c <= two; c++) {
-                double *rk = r + j + (k + c) * ldr;
-                for (int i = 0; i < width; i++) {
-                    double d = h[i].head * rk[i] + dot[i][c];
-                    for (int l = 0; l < i; l++)
-                        d -= w[l][c] * gram[i][l];
-                    w[i][c] = h[i].g * d;
-                    rk[i] -= w[i][c] * h[i].head;
-                }
-            }
-            if (two)
-                subtract(PANEL, 2, m, x, behind, w);
-            else if (width == PANEL && j + width < n)
-                subtract(PANEL, 1, m, x, behind, w);
-            k += 1 + two;
+        reflect_panel(PANEL, PANEL, m, column, diagonal, ldr, h);
+        dots_of_one(1, m, x[1], x, gram[1]);
+        dots_of_one(2, m, x[2], x, gram[2]);
+        dots_of_one(3, m, x[3], x, gram[3]);
+        for (int k = j + PANEL; k <= n; k += 2) {
+            double *behind[2] = {a + (size_t)k * lda, a + (size_t)(k + 1) * lda};
+            if (k < n)
+                apply_panel(1, m, x, h, gram, behind, r + j + (size_t)k * ldr, ldr);
+            else
+                apply_panel(0, m, x, h, gram, behind, r + j + (size_t)k * ldr, ldr);
         }
     }
+    for (int i = 0; j + i <= n; i++)
+        column[i] = a + (size_t)(j + i) * lda;
+    if (j < n)
+        reflect_panel(n - j, n - j + 1, m, column, diagonal, ldr, h);
 }
 
 /* --- The kernels ----------------------------------------------------------------- */
@@ -240,10 +311,10 @@ static void pivot(int m, int n, double *r, size_t ldr, int *ipvt, double *norm,
             double *column[PANEL];
             for (int c = 0; c < PANEL; c++)
                 column[c] = r + (size_t)(k + c) * ldr + first;
-            dots_of_one(count, rows, x, (const double *const *)column, dot);
+            any_dots(count, rows, x, (const double *const *)column, dot);
             for (int c = 0; c < count; c++)
                 w[c] = h.g * dot[c];
-            subtract_one(count, rows, x, column, w);
+            any_subtract(count, rows, x, column, w);
         }
         for (int k = j + 1; k < n; k++) {
             double *rk = r + (size_t)k * ldr;
