@@ -205,10 +205,8 @@ def leastsq(
     >>> print(np.sqrt(variance * np.diag(cov_x)).round(4))
     [0.0099 0.0058 0.0102]
     """
-    if not isinstance(args, tuple):
-        args = (args,)
     fit = _minpack.leastsq(
-        func, x0, args, Dfun, bool(full_output), bool(col_deriv),
+        func, x0, args, Dfun, full_output, col_deriv,
         ftol, xtol, gtol, maxfev, epsfcn, factor, diag, kernels,
     )  # fmt: skip
     info = fit[1]

@@ -11,7 +11,7 @@ _Vector = NDArray[np.float64]
 def leastsq(
     func: Callable[..., ArrayLike],
     x0: ArrayLike,
-    args: tuple[Any, ...],
+    args: Any,
     Dfun: Callable[..., ArrayLike] | None,
     full_output: bool,
     col_deriv: bool,

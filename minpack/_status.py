@@ -20,7 +20,7 @@ class Info(IntEnum):
     NOT_FINITE = 9
 
 
-SUCCESS = frozenset({Info.FTOL, Info.XTOL, Info.FTOL_XTOL, Info.GTOL})
+SUCCESS = frozenset(map(int, (Info.FTOL, Info.XTOL, Info.FTOL_XTOL, Info.GTOL)))
 
 _MESSAGES = {
     Info.BAD_INPUT: "Bad input: ftol, xtol and gtol must not be negative, factor and "

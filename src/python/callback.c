@@ -11,7 +11,6 @@ int callback_init(callback *self, const char *name, PyObject *callable, PyObject
     Py_ssize_t extra = PyTuple_GET_SIZE(args);
 
     self->callable = callable;
-    self->name = name;
     self->nargs = 1 + extra;
     self->stack = self->small;
     if (!PyCallable_Check(callable)) {
@@ -33,7 +32,7 @@ int callback_init(callback *self, const char *name, PyObject *callable, PyObject
 
 void callback_clear(callback *self)
 {
-    if (self->stack != self->small)
+    if (self->stack != self->small) /* NULL where it was never initialized */
         PyMem_Free(self->stack);
     self->stack = NULL;
     Py_CLEAR(self->x);

@@ -8,13 +8,13 @@
 /* A function f(x, *args), ready to be called many times. */
 typedef struct {
     PyObject *callable; /* borrowed from the caller of the fit */
-    const char *name;   /* "func" or "Dfun", for messages */
     Py_ssize_t nargs;   /* arguments, x included */
     PyObject **stack;   /* a free slot, x, then args; all borrowed */
     PyObject *small[8]; /* the stack, where it fits */
     PyArrayObject *x;   /* ours: the x of the last call if func has not kept it */
 } callback;
 
+/* name, "func" or "Dfun", is for the message where callable is none. */
 int callback_init(callback *self, const char *name, PyObject *callable,
                   PyObject *args /* tuple */);
 void callback_clear(callback *self);

@@ -305,83 +305,110 @@ static void clear(fit *self)
     PyMem_Free(self->work);
 }
 
-PyObject *solve_leastsq(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+/* The arguments of _minpack.leastsq, in their order. */
+enum {
+    FUNC,
+    X0,
+    ARGS,
+    DFUN,
+    FULL_OUTPUT,
+    COL_DERIV,
+    FTOL,
+    XTOL,
+    GTOL,
+    MAXFEV,
+    EPSFCN,
+    FACTOR,
+    DIAG,
+    KERNELS,
+    ARGUMENTS
+};
+
+/* The functions and the options; extra is the tuple of their further arguments. */
+static int read_options(fit *self, PyObject *module, PyObject *const *args,
+                        PyObject *extra /* borrowed */)
 {
-    enum {
-        FUNC,
-        X0,
-        ARGS,
-        DFUN,
-        FULL_OUTPUT,
-        COL_DERIV,
-        FTOL,
-        XTOL,
-        GTOL,
-        MAXFEV,
-        EPSFCN,
-        FACTOR,
-        DIAG,
-        KERNELS,
-        COUNT
-    };
-    fit self;
-    PyArrayObject *start = NULL, *diag = NULL;
-    PyObject *answer = NULL;
-    npy_intp m, n;
-    double epsilon;
-    lm_state *s = &self.state;
+    lm_state *s = &self->state;
 
-    memset(&self, 0, sizeof self);
-    self.func.stack = self.func.small;
-    self.Dfun.stack = self.Dfun.small;
-    if (nargs != COUNT || !PyTuple_Check(args[ARGS])) {
-        PyErr_SetString(PyExc_TypeError,
-                        "_minpack.leastsq is called by minpack.leastsq only");
-        return NULL;
-    }
-
-    /* Everything is checked before the first call. */
     s->analytic = args[DFUN] != Py_None;
-    self.col_deriv = args[COL_DERIV] == Py_True;
-    if (callback_init(&self.func, "func", args[FUNC], args[ARGS]) < 0
-        || (s->analytic && callback_init(&self.Dfun, "Dfun", args[DFUN], args[ARGS]) < 0)
+    self->col_deriv = PyObject_IsTrue(args[COL_DERIV]);
+    if (self->col_deriv < 0 || callback_init(&self->func, "func", args[FUNC], extra) < 0
+        || (s->analytic && callback_init(&self->Dfun, "Dfun", args[DFUN], extra) < 0)
         || real_argument(args[FTOL], "ftol", &s->ftol) < 0
         || real_argument(args[XTOL], "xtol", &s->xtol) < 0
         || real_argument(args[GTOL], "gtol", &s->gtol) < 0
         || count_argument(args[MAXFEV], "maxfev", &s->maxfev) < 0
         || real_argument(args[FACTOR], "factor", &s->factor) < 0
         || choose_kernels(module, args[KERNELS], &s->kernels) < 0)
-        goto fail;
-    if (!s->analytic && args[EPSFCN] != Py_None
-        && real_argument(args[EPSFCN], "epsfcn", &s->epsfcn) < 0)
-        goto fail;
-    start = vector_argument(args[X0], "x0", 1); /* new */
+        return -1;
+    if (s->analytic || args[EPSFCN] == Py_None) /* not used, or known from func */
+        return 0;
+    return real_argument(args[EPSFCN], "epsfcn", &s->epsfcn);
+}
+
+/* x0 into self->x, and the default of maxfev, which depends on its length. */
+static int read_start(fit *self, PyObject *x0)
+{
+    lm_state *s = &self->state;
+    PyArrayObject *start = vector_argument(x0, "x0", 1); /* new */
+
     if (start == NULL)
-        goto fail;
-    n = PyArray_DIM(start, 0);
-    if (args[DIAG] != Py_None) {
-        diag = vector_argument(args[DIAG], "diag", 0); /* new */
-        if (diag == NULL)
-            goto fail;
-        if (PyArray_DIM(diag, 0) != n) {
-            PyErr_Format(PyExc_ValueError,
-                         "diag must have one entry for each of the %zd parameters in x0, "
-                         "not %zd",
-                         (Py_ssize_t)n, (Py_ssize_t)PyArray_DIM(diag, 0));
-            goto fail;
-        }
-    }
-    self.x = (PyArrayObject *)PyArray_SimpleNew(1, &n, NPY_DOUBLE); /* new */
-    if (self.x == NULL)
-        goto fail;
-    memcpy(doubles(self.x), doubles(start), (size_t)n * sizeof(double));
+        return -1;
+    npy_intp n = PyArray_DIM(start, 0);
+    self->x = (PyArrayObject *)PyArray_SimpleNew(1, &n, NPY_DOUBLE); /* new */
+    if (self->x != NULL)
+        memcpy(doubles(self->x), doubles(start), (size_t)n * sizeof(double));
+    Py_DECREF(start);
     if (s->maxfev == 0)
         s->maxfev = (int)((s->analytic ? 100 : 200) * (n < 10000000 ? n + 1 : 10000000));
+    return self->x != NULL ? 0 : -1;
+}
+
+/* diag as a new array of length n, or NULL: without an error where there is none. */
+static PyArrayObject *read_diag(PyObject *object, npy_intp n)
+{
+    PyArrayObject *diag = object == Py_None ? NULL : vector_argument(object, "diag", 0);
+
+    if (diag != NULL && PyArray_DIM(diag, 0) != n) {
+        PyErr_Format(PyExc_ValueError,
+                     "diag must have one entry for each of the %zd parameters in x0, not "
+                     "%zd",
+                     (Py_ssize_t)n, (Py_ssize_t)PyArray_DIM(diag, 0));
+        Py_CLEAR(diag);
+    }
+    return diag;
+}
+
+PyObject *solve_leastsq(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    fit self;
+    PyArrayObject *diag = NULL;
+    PyObject *extra = NULL, *answer = NULL;
+    double epsilon;
+
+    memset(&self, 0, sizeof self);
+    if (nargs != ARGUMENTS) {
+        PyErr_SetString(PyExc_TypeError,
+                        "_minpack.leastsq is called by minpack.leastsq only");
+        return NULL;
+    }
+
+    /* Everything is checked before the first call. */
+    int full_output = PyObject_IsTrue(args[FULL_OUTPUT]);
+    extra = PyTuple_Check(args[ARGS]) ? Py_NewRef(args[ARGS])
+                                      : PyTuple_Pack(1, args[ARGS]); /* new */
+    if (full_output < 0 || extra == NULL || read_options(&self, module, args, extra) < 0
+        || read_start(&self, args[X0]) < 0)
+        goto fail;
+    npy_intp n = PyArray_DIM(self.x, 0);
+    diag = read_diag(args[DIAG], n); /* new */
+    if (PyErr_Occurred())
+        goto fail;
 
     /* The first evaluation says how many residuals there are. */
     if (evaluate(&self, n, doubles(self.x), &epsilon) < 0)
         goto fail;
-    m = PyArray_DIM(self.trial, 0);
+    npy_intp m = PyArray_DIM(self.trial, 0);
     if (m < n) {
         PyErr_Format(
             PyExc_TypeError,
@@ -391,13 +418,13 @@ PyObject *solve_leastsq(PyObject *module, PyObject *const *args, Py_ssize_t narg
         goto fail;
     }
     if (args[EPSFCN] == Py_None)
-        s->epsfcn = epsilon;
+        self.state.epsfcn = epsilon;
 
     if (allocate(&self, m, n, diag) < 0 || run(&self) < 0)
         goto fail;
-    answer = result(&self, args[FULL_OUTPUT] == Py_True);
+    answer = result(&self, full_output);
 fail:
-    Py_XDECREF(start);
+    Py_XDECREF(extra);
     Py_XDECREF(diag);
     clear(&self);
     return answer;
