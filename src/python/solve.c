@@ -8,9 +8,11 @@
 #include "kernels.h"
 #include "minpack.h"
 
-/* From this many multiplications in a factorization on, other threads may run
- * meanwhile; below it, giving up the lock costs more than it gains. */
+/* From so many multiplications on, other threads may run meanwhile; below it, giving up
+ * the lock costs more than it gains. */
 #define WORTH_UNLOCKING 200000.0
+/* The same in residuals, for a pass over them that multiplies once or twice. */
+#define MANY_RESIDUALS 50000
 
 typedef struct {
     lm_state state;
@@ -159,6 +161,7 @@ static int run(fit *self)
         case LM_RESIDUALS:
         case LM_DIFFERENCE:
             status = evaluate_residuals(self);
+            unlock = status == 0 && s->m >= MANY_RESIDUALS && is_ours_alone(self->trial);
             break;
         case LM_JACOBIAN:
             status = evaluate_jacobian(self);
