@@ -1,0 +1,207 @@
+#!/usr/bin/env bash
+# The checks that take too long for every change, each in a build of its own:
+#
+#   asan      the whole test suite under AddressSanitizer and
+#             UndefinedBehaviorSanitizer, C and Fortran
+#   debug     the whole suite on unoptimized Fortran with all of gfortran's run-time
+#             checks, and its arithmetic trapped where infinities are no part of it
+#   valgrind  a representative part under valgrind's memcheck
+#   coverage  the lines of Python, C and Fortran that the suite reaches
+#
+# Usage: tools/check-deep.sh [check]...     (all of them, unless told)
+# Logs, builds and environments are in build/deep. PYTHON chooses the interpreter.
+# x86-64 Linux with GCC and, to install what is missing, apt-get.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=${PYTHON:-python3}
+deep=$PWD/build/deep
+venv=$deep/venv
+mkdir -p "$deep"
+
+install_what_is_missing() {
+    tools/install-compilers.sh "$python"
+    tools/install-original.sh
+    if ! command -v valgrind >/dev/null; then
+        local as_root=
+        [ "$(id -u)" = 0 ] || as_root=sudo
+        $as_root apt-get update -qq
+        $as_root apt-get install -y -qq --no-install-recommends valgrind libc6-dbg
+    fi
+    [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --upgrade pip
+    "$venv/bin/python" -m pip install --quiet \
+        --group build --group test coverage gcovr
+}
+
+# build NAME OPTION...: the package in build/deep/NAME, with these options of meson.
+build() {
+    local name=$1
+    shift
+    rm -rf "${deep:?}/$name" "$deep/$name-build"
+    PATH="$venv/bin:$PATH" "$venv/bin/python" -m pip install --quiet \
+        --no-build-isolation --no-deps --target "$deep/$name" \
+        -Cbuild-dir="$deep/$name-build" "${@/#/-Csetup-args=}" . >"$deep/$name.log" 2>&1
+}
+
+# run NAME COMMAND...: a command that sees that build, and not the sources beside it.
+run() {
+    local name=$1
+    shift
+    env PATH="$venv/bin:$PATH" PYTHONSAFEPATH=1 PYTHONPATH="$deep/$name" \
+        MINPACK_REQUIRE_ORIGINAL=1 OPENBLAS_NUM_THREADS=1 "$@" >>"$deep/$name.log" 2>&1
+}
+
+# The tests of the classic interface build the library and programs that link with it
+# themselves: with these flags too. Those of the wheel test no code of ours.
+classic() {
+    local name=$1 flags=$2 fortran_flags=$3
+    printf '#!/bin/sh\nexec gcc "$@" %s\n' "$flags" >"$deep/$name-cc"
+    printf '#!/bin/sh\nexec gfortran %s "$@"\n' "$fortran_flags" >"$deep/$name-fc"
+    chmod +x "$deep/$name-cc" "$deep/$name-fc"
+    suite "$name" CC="$deep/$name-cc" FC="$deep/$name-fc" ASAN_OPTIONS=detect_leaks=0 \
+        pytest -q tests/test_classic.py -k "prints or offers"
+}
+elsewhere="--ignore=tests/test_classic.py --ignore=tests/test_wheel.py"
+
+gcc_file() {
+    gcc -print-file-name="$1"
+}
+
+# suite NAME COMMAND...: pytest with that build, and what its last line says.
+suite() {
+    local status=0
+    run "$@" || status=$?
+    grep -E '[0-9]+ (passed|failed|error)' "$deep/$1.log" | tail -1 | tr -d '='
+    return $status
+}
+
+# --- The checks: each prints what it has to say and fails where something is wrong ---
+
+# Python is not built with the sanitizers, so their library has to come first, with
+# libstdc++ for NumPy's exceptions. (detect_stack_use_after_return is off: GCC before 13
+# then misaligns vectors of 64 bytes, bug 110027.) Leaks are the affair of valgrind and of
+# tests/test_leaks.py: here Python's own would drown them.
+check_asan() {
+    build asan -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false \
+        -Dc_args=-fno-sanitize-recover=all -Dfortran_args=-fno-sanitize-recover=all
+    suite asan LD_PRELOAD="$(gcc_file libasan.so) $(gcc_file libstdc++.so)" \
+        ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
+        UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
+        pytest -q tests "$deep/asan/minpack" $elsewhere
+    local flags="-g -fsanitize=address,undefined -fno-sanitize-recover=all"
+    classic asan "$flags" "$flags"
+}
+
+# -finit-real=snan: a variable that nobody set traps, or turns the result into NaN.
+# -ffpe-trap itself works in Fortran programs only, so a wrapper of lm_step sets the
+# traps for invalid operations and divisions by zero, and for overflows except in the
+# fast kernels, which try a sum of squares and see whether it overflowed. They are off
+# where what func or Dfun returned is not finite, for then NaN is the right answer, and
+# for the tests that go to the ends of the range on purpose.
+check_debug() {
+    cat >"$deep/trap.c" <<'END'
+#define _GNU_SOURCE
+#include <fenv.h>
+#include <math.h>
+#include <stdlib.h>
+#include "minpack.h"
+
+void __real_lm_step(lm_state *s);
+void __wrap_lm_step(lm_state *s);
+
+static int finite_all(const double *a, size_t count)
+{
+    for (size_t i = 0; a != NULL && i < count; i++)
+        if (!isfinite(a[i]))
+            return 0;
+    return 1;
+}
+
+void __wrap_lm_step(lm_state *s)
+{
+    fenv_t before;
+    size_t m = (size_t)s->m, n = (size_t)s->n;
+    int trial = s->request == LM_RESIDUALS || s->request == LM_DIFFERENCE;
+    int jacobian = s->request == LM_JACOBIAN || s->request == LM_ITERATE;
+
+    feholdexcept(&before);
+    if (getenv("TRAP") && finite_all(s->fvec, m) && (!trial || finite_all(s->fvec_trial, m))
+        && (!jacobian || finite_all(s->fjac, m * n)))
+        feenableexcept(FE_INVALID | FE_DIVBYZERO
+                       | (s->kernels.faithful ? FE_OVERFLOW : 0));
+    __real_lm_step(s);
+    fesetenv(&before);
+}
+END
+    gcc -g -fPIC -Isrc/minpack -c "$deep/trap.c" -o "$deep/trap.o"
+    ar rcs "$deep/trap.a" "$deep/trap.o" # linked only where lm_step is called
+    build debug -Dbuildtype=debug \
+        "-Dfortran_args=-fcheck=all -finit-real=snan -finit-integer=-99999999 -fbacktrace" \
+        "-Dc_link_args=$deep/trap.a -Wl,--wrap=lm_step"
+    suite debug pytest -q tests "$deep/debug/minpack" $elsewhere
+    suite debug TRAP=1 pytest -q tests/test_certified.py tests/test_leastsq.py \
+        tests/test_original.py -k "not random"
+    classic debug "-g -lgfortran" \
+        "-g -fcheck=all -finit-real=snan -ffpe-trap=invalid,zero,overflow"
+    ! grep -m 5 "Fortran runtime" "$deep/debug.log"
+}
+
+# Whatever else valgrind says of the interpreter: no error may have us in its stack.
+check_valgrind() {
+    build valgrind -Dbuildtype=debugoptimized
+    suite valgrind PYTHONMALLOC=malloc valgrind --leak-check=full \
+        --show-leak-kinds=definite --num-callers=30 \
+        --xml=yes --xml-file="$deep/valgrind.xml" \
+        "$venv/bin/python" -m pytest -q -p no:cacheprovider -p no:faulthandler \
+        tests/test_allocations.py tests/test_leastsq.py tests/test_original.py \
+        -k "alone or raise or (mgh and lmder)"
+    "$venv/bin/python" - "$deep/valgrind.xml" <<'END'
+import sys
+from xml.etree import ElementTree
+
+errors = ElementTree.parse(sys.argv[1]).findall("error")
+ours = [e for e in errors if any("_minpack" in o.text for o in e.iter("obj"))]
+for error in ours:
+    print(error.findtext("kind"), error.findtext("what") or error.findtext("xwhat/text"))
+    for frame in error.findall("stack/frame")[:12]:
+        print("   ", frame.findtext("fn"), frame.findtext("file"), frame.findtext("line"))
+print(f"{len(ours)} of {len(errors)} errors are ours")
+sys.exit(bool(ours))
+END
+}
+
+check_coverage() {
+    build coverage -Dbuildtype=debug -Db_coverage=true
+    local status=0
+    suite coverage env COVERAGE_FILE="$deep/.coverage" \
+        coverage run --branch --source "$deep/coverage/minpack" \
+        -m pytest -q tests "$deep/coverage/minpack" $elsewhere || status=$?
+    COVERAGE_FILE="$deep/.coverage" "$venv/bin/coverage" report --show-missing
+    "$venv/bin/gcovr" --root . --filter 'src/(python|minpack)/' --merge-lines \
+        --exclude-throw-branches "$deep/coverage-build" 2>>"$deep/coverage.log"
+    return $status
+}
+
+main() {
+    local failed=0 name began status
+    install_what_is_missing
+    for name in "$@"; do
+        began=$SECONDS
+        # A subshell, and not a condition: there set -e would not hold.
+        set +e
+        (set -e; "check_$name") >"$deep/$name.out" 2>&1
+        status=$?
+        set -e
+        cat "$deep/$name.out"
+        if [ $status = 0 ]; then
+            echo "$name: clean, $((SECONDS - began)) s"
+        else
+            echo "$name: FAILED, $((SECONDS - began)) s; see $deep/$name.log"
+            failed=1
+        fi
+    done
+    exit $failed
+}
+
+[ $# -gt 0 ] || set -- asan debug valgrind coverage
+main "$@"
