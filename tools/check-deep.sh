@@ -51,6 +51,13 @@ run() {
         MINPACK_REQUIRE_ORIGINAL=1 OPENBLAS_NUM_THREADS=1 "$@" >>"$deep/$name.log" 2>&1
 }
 
+# suite NAME COMMAND...: pytest with that build, and what its last line says. After a
+# failure the check goes on, and fails at its end.
+suite() {
+    run "$@" || bad=1
+    grep -E '[0-9]+ (passed|failed|error)' "$deep/$1.log" | tail -1 | tr -d '='
+}
+
 # The tests of the classic interface build the library and programs that link with it
 # themselves: with these flags too. Those of the wheel test no code of ours.
 classic() {
@@ -65,14 +72,6 @@ elsewhere="--ignore=tests/test_classic.py --ignore=tests/test_wheel.py"
 
 gcc_file() {
     gcc -print-file-name="$1"
-}
-
-# suite NAME COMMAND...: pytest with that build, and what its last line says.
-suite() {
-    local status=0
-    run "$@" || status=$?
-    grep -E '[0-9]+ (passed|failed|error)' "$deep/$1.log" | tail -1 | tr -d '='
-    return $status
 }
 
 # --- The checks: each prints what it has to say and fails where something is wrong ---
@@ -172,14 +171,12 @@ END
 
 check_coverage() {
     build coverage -Dbuildtype=debug -Db_coverage=true
-    local status=0
     suite coverage env COVERAGE_FILE="$deep/.coverage" \
         coverage run --branch --source "$deep/coverage/minpack" \
-        -m pytest -q tests "$deep/coverage/minpack" $elsewhere || status=$?
+        -m pytest -q tests "$deep/coverage/minpack" $elsewhere
     COVERAGE_FILE="$deep/.coverage" "$venv/bin/coverage" report --show-missing
     "$venv/bin/gcovr" --root . --filter 'src/(python|minpack)/' --merge-lines \
         --exclude-throw-branches "$deep/coverage-build" 2>>"$deep/coverage.log"
-    return $status
 }
 
 main() {
@@ -189,7 +186,7 @@ main() {
         began=$SECONDS
         # A subshell, and not a condition: there set -e would not hold.
         set +e
-        (set -e; "check_$name") >"$deep/$name.out" 2>&1
+        (set -e; bad=0; "check_$name"; exit $bad) >"$deep/$name.out" 2>&1
         status=$?
         set -e
         cat "$deep/$name.out"
