@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv$(filter-out -python3,-$(notdir $(PYTHON)))
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test lint wheel clean
+.PHONY: demo test check-deep bench lint wheel clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/demo
@@ -16,12 +16,19 @@ test: $(VENV)/test
 	tools/install-original.sh
 	$(RUN) -m pytest $(PYTEST_ARGS)
 
+check-deep:
+	PYTHON=$(PYTHON) tools/check-deep.sh $(CHECKS)
+
+bench: $(VENV)/bench
+	$(RUN) benchmarks $(BENCH_ARGS)
+
 lint: $(VENV)/lint
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(RUN) -m codespell_lib
-	$(VENV)/bin/clang-format --dry-run --Werror src/python/*.[ch] src/minpack/*.h
+	$(VENV)/bin/clang-format --dry-run --Werror \
+		src/python/*.[ch] src/minpack/*.h src/minpack/kernels/fast/*.[ch]
 	$(VENV)/bin/fprettify --recursive --diff --line-length 96 src/minpack > $(VENV)/fortran.diff
 	test ! -s $(VENV)/fortran.diff || { cat $(VENV)/fortran.diff; false; }
 
@@ -33,7 +40,7 @@ clean:
 
 # $(VENV)/GROUP: the environment with that dependency group and an editable install,
 # which rebuilds itself on import.
-$(VENV)/test $(VENV)/demo $(VENV)/lint: $(VENV)/%: $(VENV)/build
+$(VENV)/test $(VENV)/demo $(VENV)/bench $(VENV)/lint: $(VENV)/%: $(VENV)/build
 	$(RUN) -m pip install --quiet --group $*
 	touch $@
 
