@@ -27,7 +27,10 @@
  * of any column between the bounds. */
 #define NEGLIGIBLE_SQUARE 1e-180
 
-enum { PANEL = 4 }; /* reflections applied together */
+enum {
+    PANEL = 4,  /* reflections applied together */
+    AHEAD = 256 /* numbers from what is worked on to what is fetched */
+};
 
 /* --- Sums over rows: m is a multiple of LANES, the last rows may be zeros --------- */
 
@@ -434,6 +437,11 @@ double KERNEL(difference)(int m, const double *f, const double *fvec, double h,
         return norm_or_reference(square, m, column);
     }
     for (row = 0; row + 2 * LANES <= m; row += 2 * LANES) {
+        for (int ahead = AHEAD; ahead < AHEAD + 2 * LANES; ahead += LANES) {
+            __builtin_prefetch(f + row + ahead);
+            __builtin_prefetch(fvec + row + ahead);
+            __builtin_prefetch(column + row + ahead, 1);
+        }
         lanes a = scaled_difference(load(f + row), load(fvec + row), inverse);
         lanes b =
             scaled_difference(load(f + row + LANES), load(fvec + row + LANES), inverse);

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #define LANES 8  /* numbers that are worked on at once, and partial sums */
-#define SMALL 64 /* rows: with so few the triangle is not worth making */
+#define SMALL 256 /* rows: with so few the triangle is not worth making */
 
 #ifndef INSTRUCTION_SET
 #define INSTRUCTION_SET base
