@@ -304,6 +304,9 @@ int take_jacobian(PyObject *answer, int col_deriv, npy_intp m, npy_intp n, doubl
 PyArrayObject *vector_argument(PyObject *object, const char *name, int flatten)
 {
     PyArrayObject *vector = NULL;
+
+    if (is_plain_vector(object))
+        return (PyArrayObject *)Py_NewRef(object);
     PyArrayObject *natural = natural_array(object, name); /* new */
     if (natural == NULL)
         return NULL;

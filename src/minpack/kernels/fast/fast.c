@@ -352,14 +352,17 @@ void KERNEL(factor)(int m, int n, double *fjac, int ldfjac, int *ipvt,
     workspace w = lm_workspace(m, n, scratch);
     int rows = lm_block_rows(m, n);
 
+    int by_reference = m < 2 * LANES; /* too few rows to gain anything */
+
     *w.signs_open = 0;
     for (int j = 0; j < n; j++)
-        if (!(acnorm[j] == 0
-              || (acnorm[j] >= SMALLEST_NORM && acnorm[j] <= LARGEST_NORM))) {
-            minpack_reference_factor(m, n, fjac, ldfjac, ipvt, acnorm, rdiag, work_n,
-                                     fvec, qtf, scratch);
-            return;
-        }
+        by_reference |= !(acnorm[j] == 0
+                          || (acnorm[j] >= SMALLEST_NORM && acnorm[j] <= LARGEST_NORM));
+    if (by_reference) {
+        minpack_reference_factor(m, n, fjac, ldfjac, ipvt, acnorm, rdiag, work_n, fvec,
+                                 qtf, scratch);
+        return;
+    }
 
     memcpy(rdiag, acnorm, (size_t)n * sizeof(double));
     if (m <= SMALL) {
