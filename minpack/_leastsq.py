@@ -148,8 +148,8 @@ def leastsq(
     ier : int
         The same as a number: 1 to 4 for a solution (1: `ftol`, 2: `xtol`, 3: both,
         4: `gtol` was reached), 5: `maxfev` was reached, 6, 7, 8: `ftol`, `xtol`,
-        `gtol` ask for more than rounding errors allow, 9: the residuals or the
-        Jacobian are not finite, 0: improper input.
+        `gtol` ask for more than rounding errors allow, 9: the residuals, the
+        Jacobian, `x` or a step are not finite, 0: improper input.
 
     Raises
     ------

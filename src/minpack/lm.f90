@@ -172,7 +172,7 @@ contains
          call keep_norms(s, step, acnorm=x_trial)
          if (s%stage == FINISH) return
          call factor(s%m, s%n, fjac, s%ldfjac, ipvt, x_trial, step, work_n, fvec, &
-                     work_m, s%scratch)
+                     s%fnorm, work_m, s%scratch)
          call test_gradient(s, norm, x, fjac, ipvt, diag, qtf, x_trial, work_n, work_m)
 
       case (PROPOSE)
@@ -244,11 +244,12 @@ contains
       x_trial(s%column) = x(s%column) + s%h
    end subroutine
 
-   !> Whether to go on with a fit that has met this norm.
+   !> Whether to go on with a fit that has met this norm, of residuals, a column of
+   !> the Jacobian, x or a step.
    !>
    !> Deviation: MINPACK goes on with NaN and infinity, and mostly reports that a fit
-   !> has converged where the residuals or the Jacobian are none. With kernels that
-   !> are not faithful it ends. Shown by tests/test_not_finite.py.
+   !> has converged where there was nothing to fit. With kernels that are not faithful
+   !> it ends. Shown by tests/test_not_finite.py.
    pure logical function is_usable(s, norm)
       type(lm_state), intent(in) :: s
       real(wp), intent(in) :: norm
@@ -285,6 +286,10 @@ contains
 
       qtf = full_qtf(:s%n)
       if (s%iter == 1) call set_first_bound(s, norm, x, diag, acnorm, work_n)
+      if (.not. is_usable(s, s%xnorm)) then
+         call finish_with(s, LM_NOT_FINITE)
+         return
+      end if
       s%gnorm = largest_cosine(s, r, ipvt, qtf, acnorm)
       if (s%gnorm <= s%gtol) then
          call finish_with(s, LM_GTOL)
@@ -327,8 +332,12 @@ contains
       x_trial = x + step
       scaled_step = diag*step
       s%pnorm = norm(s%n, scaled_step)
-      if (s%iter == 1) s%delta = smaller(s%delta, s%pnorm)
-      call ask_for_residuals(s, then=JUDGE)
+      if (is_usable(s, s%pnorm)) then
+         if (s%iter == 1) s%delta = smaller(s%delta, s%pnorm)
+         call ask_for_residuals(s, then=JUDGE)
+      else
+         call finish_with(s, LM_NOT_FINITE)
+      end if
    end subroutine
 
    !> The largest cosine between fvec and a column of J: max |(R'Q'f)_j| over

@@ -41,7 +41,7 @@ module lm_types
       enumerator :: LM_FTOL_TOO_SMALL = 6 !< ftol asks for more than rounding allows
       enumerator :: LM_XTOL_TOO_SMALL = 7 !< xtol asks for more than rounding allows
       enumerator :: LM_GTOL_TOO_SMALL = 8 !< gtol asks for more than rounding allows
-      enumerator :: LM_NOT_FINITE = 9     !< NaN or infinity in fvec or fjac; not MINPACK's
+      enumerator :: LM_NOT_FINITE = 9     !< no finite norm of fvec, fjac, x or a step; not MINPACK's
    end enum
    public :: LM_BAD_INPUT, LM_FTOL, LM_XTOL, LM_FTOL_XTOL, LM_GTOL, LM_MAXFEV
    public :: LM_FTOL_TOO_SMALL, LM_XTOL_TOO_SMALL, LM_GTOL_TOO_SMALL, LM_NOT_FINITE
@@ -123,7 +123,7 @@ module lm_types
 
       !> The QR factors of fjac with column pivoting, J P = Q R, and Q'fvec.
       subroutine factor_kernel(m, n, fjac, ldfjac, ipvt, acnorm, rdiag, work_n, fvec, &
-                               qtf, scratch) bind(c)
+                               fnorm, qtf, scratch) bind(c)
          import :: c_int, c_double, c_ptr
          integer(c_int), value, intent(in) :: m, n, ldfjac
          real(c_double), intent(inout) :: fjac(ldfjac, *) !< in: J; out: R above
@@ -132,6 +132,7 @@ module lm_types
          real(c_double), intent(out) :: rdiag(*) !< (n) work space
          real(c_double), intent(out) :: work_n(*)!< (n) work space
          real(c_double), intent(in) :: fvec(*)   !< (m) the residuals
+         real(c_double), value, intent(in) :: fnorm !< their norm
          real(c_double), intent(out) :: qtf(*)   !< (m) Q'fvec, in the first n places
          type(c_ptr), value, intent(in) :: scratch
       end subroutine

@@ -31,7 +31,7 @@ enum lm_info {
     LM_FTOL_TOO_SMALL = 6, /* ftol asks for more than rounding allows */
     LM_XTOL_TOO_SMALL = 7, /* xtol asks for more than rounding allows */
     LM_GTOL_TOO_SMALL = 8, /* gtol asks for more than rounding allows */
-    LM_NOT_FINITE = 9      /* NaN or infinity in fvec or fjac; not MINPACK's */
+    LM_NOT_FINITE = 9      /* no finite norm of fvec, fjac, x or a step; not MINPACK's */
 };
 
 /* What the stepper asks for. */

@@ -13,7 +13,8 @@
     double minpack_##set##_difference(int, const double *, const double *, double,       \
                                       double *);                                         \
     void minpack_##set##_factor(int, int, double *, int, int *, const double *,          \
-                                double *, double *, const double *, double *, void *);
+                                double *, double *, const double *, double, double *,    \
+                                void *);
 DECLARE(v3)
 DECLARE(v4)
 #endif

@@ -19,8 +19,9 @@
 /* The relative rounding error at which MINPACK computes a norm afresh */
 #define EPSMCH 2.22044604926e-16
 
-/* Within these bounds on the norms of the columns no square overflows, and what
- * underflows is below the rounding error. Elsewhere the reference kernels work. */
+/* Within these bounds on the norms of the columns and of the residuals no product
+ * overflows, and what underflows is below the rounding error. Elsewhere the reference
+ * kernels work. */
 #define SMALLEST_NORM 1e-70
 #define LARGEST_NORM 1e70
 /* A part of a column whose square is below this is none: less than the rounding error
@@ -345,22 +346,28 @@ static void take_rows(int count, const double *from, double *to)
         to[i] = 0;
 }
 
+/* Whether squares, and products with others of such a norm, stay in range. */
+static int is_within_range(double norm)
+{
+    return norm == 0 || (norm >= SMALLEST_NORM && norm <= LARGEST_NORM);
+}
+
 void KERNEL(factor)(int m, int n, double *fjac, int ldfjac, int *ipvt,
                     const double *acnorm, double *rdiag, double *work_n,
-                    const double *fvec, double *qtf, void *scratch)
+                    const double *fvec, double fnorm, double *qtf, void *scratch)
 {
     workspace w = lm_workspace(m, n, scratch);
     int rows = lm_block_rows(m, n);
 
-    int by_reference = m < 2 * LANES; /* too few rows to gain anything */
+    int by_reference = m < 2 * LANES /* too few rows to gain anything */
+                       || !is_within_range(fnorm);
 
     *w.signs_open = 0;
     for (int j = 0; j < n; j++)
-        by_reference |= !(acnorm[j] == 0
-                          || (acnorm[j] >= SMALLEST_NORM && acnorm[j] <= LARGEST_NORM));
+        by_reference |= !is_within_range(acnorm[j]);
     if (by_reference) {
         minpack_reference_factor(m, n, fjac, ldfjac, ipvt, acnorm, rdiag, work_n, fvec,
-                                 qtf, scratch);
+                                 fnorm, qtf, scratch);
         return;
     }
 

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LANES 8  /* numbers that are worked on at once, and partial sums */
+#define LANES 8   /* numbers that are worked on at once, and partial sums */
 #define SMALL 256 /* rows: with so few the triangle is not worth making */
 
 #ifndef INSTRUCTION_SET
@@ -60,13 +60,14 @@ double minpack_reference_difference(int m, const double *f, const double *fvec, 
                                     double *column);
 void minpack_reference_factor(int m, int n, double *fjac, int ldfjac, int *ipvt,
                               const double *acnorm, double *rdiag, double *work_n,
-                              const double *fvec, double *qtf, void *scratch);
+                              const double *fvec, double fnorm, double *qtf,
+                              void *scratch);
 
 double KERNEL(norm)(int m, const double *x);
 double KERNEL(difference)(int m, const double *f, const double *fvec, double h,
                           double *column);
 void KERNEL(factor)(int m, int n, double *fjac, int ldfjac, int *ipvt,
                     const double *acnorm, double *rdiag, double *work_n,
-                    const double *fvec, double *qtf, void *scratch);
+                    const double *fvec, double fnorm, double *qtf, void *scratch);
 
 #endif

@@ -44,10 +44,12 @@ void lm_orient(lm_state *s)
         double *qj = q + j * (size_t)n, *row = r + j + j * ldr;
         double entry = qj[j] * row[0];
 
-        /* reflect what is left of Q: its column j is a unit vector in the rows left */
+        /* reflect what is left of Q: its column j is a unit vector in the rows left; the
+         * sign is that of the entry, or of a positive one where it is zero */
+        int minus = qj[j] < 0 || (qj[j] == 0 && row[0] < 0);
         for (int k = j + 1; k < n; k++) {
             double *qk = q + k * (size_t)n;
-            double part = (qj[j] < 0 ? -qk[j] : qk[j]) / (1 + fabs(qj[j]));
+            double part = (minus ? -qk[j] : qk[j]) / (1 + fabs(qj[j]));
             for (int i = j + 1; i < n; i++)
                 qk[i] -= qj[i] * part;
         }

@@ -15,8 +15,8 @@ contains
    !> down, except that fjac(j,j) ends as the diagonal of R.
    !> Source: ANL-80-74, qrfac and the part of lmder that forms Q'fvec; the
    !> algorithm is that of Businger and Golub, Numer. Math. 7, 269-276 (1965).
-   subroutine factor(m, n, fjac, ldfjac, ipvt, acnorm, rdiag, work_n, fvec, qtf, scratch) &
-      bind(c, name="minpack_reference_factor")
+   subroutine factor(m, n, fjac, ldfjac, ipvt, acnorm, rdiag, work_n, fvec, fnorm, qtf, &
+                     scratch) bind(c, name="minpack_reference_factor")
       integer(c_int), value, intent(in) :: m, n, ldfjac
       real(c_double), intent(inout) :: fjac(ldfjac, *) !< out: R above, reflectors below
       integer(c_int), intent(out) :: ipvt(*)  !< (n) the permutation P
@@ -24,6 +24,7 @@ contains
       real(c_double), intent(out) :: rdiag(*) !< (n) norms of what is left; the diagonal of R
       real(c_double), intent(out) :: work_n(*)!< (n) norms when last computed afresh
       real(c_double), intent(in) :: fvec(*)   !< (m) the residuals
+      real(c_double), value, intent(in) :: fnorm !< not used
       real(c_double), intent(out) :: qtf(*)   !< (m) Q'fvec
       type(c_ptr), value, intent(in) :: scratch !< not used
 
