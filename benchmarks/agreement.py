@@ -1,0 +1,140 @@
+"""The same bits on each instruction set, and the same paths as the reference."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import minpack
+from cases import SOLVERS, Array, spectrum_fit
+from own_time import SIZES
+from report import table
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from problems import mgh, nist
+from problems.ordinary_fits import ordinary_fit
+from problems.random_fits import random_fit
+
+Function = Callable[[Array], Array]
+Fit = tuple[Function, Function | None, Array, dict[str, Any]]
+ORDINARY_FITS = 2100
+RANDOM_FITS = 1400
+ENOUGH = (4, 6, 8)  # digits
+
+
+def same_bits() -> str:
+    """Hash the results of each instruction set on the sizes of the own times."""
+    sets = minpack._minpack.instruction_sets()
+    hashes = {name: hashlib.sha256() for name in sets}
+    sizes = [(m, n) for m, n in SIZES if m * n <= 1_000_000]
+    for m, n in sizes:
+        fit = spectrum_fit(m, n)
+        for name in sets:
+            x, _, info, _, _ = minpack.leastsq(
+                fit.residuals, fit.x0, full_output=True, kernels=f"fast:{name}"
+            )
+            for array in (x, info["fvec"], np.triu(info["fjac"].T[:n])):
+                hashes[name].update(array.tobytes())
+    digests = {name: found.hexdigest()[:16] for name, found in hashes.items()}
+    same = len(set(digests.values())) == 1
+    return f"""\
+SHA-256 of x, the residuals and R of the {len(sizes)} fits above with m × n up to
+1,000,000. Their model, sums, products and quotients alone, rounds alike everywhere: the
+hash should be this one on every processor. The instruction sets of this one
+{"agree" if same else "DIFFER"}.
+
+{table(["instruction set", "hash"], digests.items())}"""
+
+
+def _fits() -> Iterator[tuple[str, Fit]]:
+    """All test problems under the name of their collection."""
+    for problem, factor in mgh.RUNS:
+        x0 = problem.scaled_start(factor)
+        for dfun in (None, problem.jacobian):
+            yield "Moré, Garbow, Hillstrom", (problem.residuals, dfun, x0, {})
+    tight = {"ftol": 1e-15, "xtol": 1e-15, "maxfev": 10_000}
+    for title, options in ("NIST", {}), ("NIST, tolerances 1e-15", tight):
+        for dataset, start in nist.RUNS:
+            x0 = dataset.starts[start]
+            for dfun in (None, dataset.jacobian):
+                yield title, (dataset.residuals, dfun, x0, options)
+    for seed in range(ORDINARY_FITS):
+        ordinary = ordinary_fit(seed)
+        yield "ordinary fits", (ordinary.residuals, None, ordinary.x0, {})
+    for seed in range(RANDOM_FITS):
+        random = random_fit(seed)
+        dfun = random.jacobian if random.analytic else None
+        yield (
+            "ill-posed random fits",
+            (random.residuals, dfun, random.x0, random.options),
+        )
+
+
+def _end(solver: Callable[..., Any], fit: Fit) -> object:
+    """Return ier and nfev, or which exception there was."""
+    func, dfun, x0, options = fit
+    try:
+        _, _, info, _, ier = solver(func, x0, Dfun=dfun, full_output=True, **options)
+    except Exception as error:
+        return type(error)
+    return ier, info["nfev"]
+
+
+def same_paths() -> str:
+    """Count the fits that end after as many evaluations as the reference, and why."""
+    total: Counter[str] = Counter()
+    same: dict[str, Counter[str]] = {name: Counter() for name in ("fast", "SciPy")}
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        for title, fit in _fits():
+            total[title] += 1
+            expected = _end(SOLVERS["reference"], fit)
+            for name, count in same.items():
+                count[title] += _end(SOLVERS[name], fit) == expected
+    rows = [
+        [
+            title,
+            count,
+            *(f"{100 * same[name][title] / count:.1f}" for name in same),
+        ]
+        for title, count in total.items()
+    ]
+    return f"""\
+Of 100 fits, how many end with the same ier and nfev as with the reference kernels. All
+tolerances are the defaults where nothing else is said; the first three are fitted with
+their Jacobian and by differences.
+
+{table(["problems", "fits", "fast", "SciPy"], rows)}
+
+Certified digits of the 54 NIST fits, with tolerances of 1e-15: in how many of them the
+worst parameter has so many, and how many it has on average. All fits but BoxBOD's from
+its first start should find the certified solution.
+
+{digits_table()}"""
+
+
+def digits_table() -> str:
+    """Return the certified digits of all solvers."""
+    rows = []
+    for analytic in (True, False):
+        for name, solver in SOLVERS.items():
+            with np.errstate(all="ignore"):
+                digits = np.array(
+                    [
+                        nist.correct_digits(
+                            dataset, nist.fit(solver, dataset, start, analytic=analytic)
+                        ).b
+                        for dataset, start in nist.RUNS
+                    ]
+                )
+            how = "with the Jacobian" if analytic else "by differences"
+            counts = [int(np.sum(digits >= enough)) for enough in ENOUGH]
+            rows.append([f"{name}, {how}", *counts, f"{digits.mean():.2f}"])
+    return table(["", *(f"≥ {enough} digits" for enough in ENOUGH), "mean"], rows)

@@ -1,0 +1,185 @@
+"""Thousands of fits in 2 to 16 threads have the bits of the same fits in one."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minpack import leastsq
+
+Bits = tuple[bytes, ...]
+
+WITHOUT_LOCK = not getattr(sys, "_is_gil_enabled", lambda: True)()
+BUILT_WITHOUT_LOCK = "free-threading" in sys.version
+
+each_number_of_threads = pytest.mark.parametrize("threads", [2, 4, 8, 16])
+
+
+class OnPurposeError(Exception):
+    """What a failing fit raises."""
+
+
+@pytest.fixture(autouse=True)
+def hasty_threads() -> Iterator[None]:
+    """Threads that take turns a hundred times as often as usual."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(5e-5)
+    yield
+    sys.setswitchinterval(interval)
+
+
+def fit(m: int, number: int, during: Callable[[int], Any] = lambda call: None) -> Bits:
+    """Every bit of a fit to m points; each number has its own data.
+
+    Every other fit has a Jacobian. `during` is told the number of each call of func.
+    """
+    t = np.linspace(0.0, 3.0, m)
+    y = (2 + number % 7) * np.exp(-(1 + number % 3) * t) + np.cos(number + t)
+    calls = itertools.count(1)
+
+    def func(x: Any) -> Any:
+        during(next(calls))
+        return x[0] * np.exp(-x[1] * t) + x[2] - y
+
+    def jacobian(x: Any) -> Any:
+        e = np.exp(-x[1] * t)
+        return np.stack([e, -x[0] * t * e, np.ones(m)], axis=1)
+
+    x, cov_x, info, _, ier = leastsq(
+        func, [1.0, 1.0, 0.0], Dfun=jacobian if number % 2 else None, full_output=True
+    )
+    numbers = [ier, *(value for value in info.values() if isinstance(value, int))]
+    arrays = [x, cov_x, info["fvec"], info["fjac"], info["ipvt"], info["qtf"]]
+    return tuple(np.asarray(part).tobytes() for part in [*arrays, numbers])
+
+
+def small_fit(number: int) -> Bits:
+    return fit(5 + number % 11, number)
+
+
+def large_fit(number: int) -> Bits:
+    """Large enough for the lock to be released while the solver runs."""
+    return fit(100_000, number)
+
+
+def nested_fit(number: int) -> Bits:
+    """A fit, of which two evaluations are fits, of which one evaluation is a fit."""
+
+    def inner(call: int) -> Any:
+        return call == 2 and small_fit(number + 2)
+
+    def outer(call: int) -> Any:
+        return call in {1, 3} and fit(9, number + 1, inner)
+
+    return fit(7, number, outer)
+
+
+def failing_fit(number: int) -> Bits:
+    """Raises in one of its first six evaluations."""
+
+    def fail(call: int) -> None:
+        if call == 1 + number % 6:
+            raise OnPurposeError(number)
+
+    try:
+        return fit(8, 2 * number, fail)
+    except OnPurposeError as error:
+        return (repr(error).encode(),)
+
+
+def in_threads(threads: int, work: Callable[[int], list[Bits]]) -> list[list[Bits]]:
+    """What work(0), work(1), ... give in threads that all start at once."""
+    barrier = threading.Barrier(threads)
+
+    def start(thread: int) -> list[Bits]:
+        barrier.wait(timeout=60)
+        return work(thread)
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(start, range(threads)))
+
+
+@each_number_of_threads
+@pytest.mark.parametrize(
+    ("one", "total"),
+    [(small_fit, 1600), (nested_fit, 400), (large_fit, 16), (failing_fit, 800)],
+    ids=["small", "nested", "large", "failing"],
+)
+def test_fits_in_threads_have_the_bits_of_the_same_fits_in_one(
+    one: Callable[[int], Bits], total: int, threads: int
+) -> None:
+    numbers = range(min(50, total // threads))
+    serial = [one(number) for number in numbers]
+    rounds = total // threads // len(numbers)
+
+    def work(_: int) -> list[Bits]:
+        return [one(number) for _ in range(rounds) for number in numbers]
+
+    for parallel in in_threads(threads, work):
+        assert parallel == serial * rounds
+
+
+@each_number_of_threads
+def test_fits_of_every_kind_do_not_disturb_each_other(threads: int) -> None:
+    kinds = [small_fit, nested_fit, failing_fit, large_fit]
+    counts = [96, 24, 96, 2]
+    serial = [
+        [one(number) for number in range(count)]
+        for one, count in zip(kinds, counts, strict=True)
+    ]
+
+    def work(thread: int) -> list[Bits]:
+        kind = thread % 4
+        return [kinds[kind](number) for number in range(counts[kind])]
+
+    for thread, parallel in enumerate(in_threads(threads, work)):
+        assert parallel == serial[thread % 4]
+
+
+@pytest.mark.skipif(WITHOUT_LOCK, reason="no lock in this interpreter")
+def test_a_large_fit_lets_other_threads_run_while_the_solver_works() -> None:
+    """Here a thread gets its turn only where another gives up the lock."""
+    rng = np.random.default_rng(0)
+    m, n = 100_000, 10
+    # Nothing here computes: NumPy would release the lock, too.
+    residuals = itertools.cycle(rng.normal(size=(8, m)))
+    jacobians = itertools.cycle(rng.normal(size=(8, m, n)))
+    start, ran = threading.Lock(), threading.Event()
+
+    def wait_for_a_turn() -> None:
+        with start:
+            ran.set()
+
+    sys.setswitchinterval(1000.0)
+    with start:
+        thread = threading.Thread(target=wait_for_a_turn)
+        thread.start()
+    assert not ran.is_set()
+    leastsq(
+        lambda x: next(residuals),
+        np.ones(n),
+        Dfun=lambda x: next(jacobians),
+        maxfev=20,
+        ftol=0.0,
+        xtol=0.0,
+        full_output=True,
+    )
+    ran_meanwhile = ran.is_set()
+    thread.join()
+    assert ran_meanwhile
+
+
+@pytest.mark.skipif(
+    not BUILT_WITHOUT_LOCK, reason="an interpreter with a lock; see free-threading.md"
+)
+def test_a_free_threaded_interpreter_stays_without_its_lock() -> None:
+    small_fit(0)
+    assert WITHOUT_LOCK, "something imported before minpack needs the lock"
+    assert not sys._is_gil_enabled()
