@@ -42,8 +42,8 @@ _MESSAGES = {
     "xtol = {xtol:g} is too small.",
     Info.GTOL_TOO_SMALL: "Stopped: the residuals are orthogonal to the columns of the "
     "Jacobian to machine precision; gtol = {gtol:g} is too small.",
-    Info.NOT_FINITE: "Stopped: the residuals, their Jacobian, x or the next step are not "
-    "finite: NaN, infinite, or too large for a norm in float64.",
+    Info.NOT_FINITE: "Stopped: the residuals, their Jacobian, x or the next step are "
+    "not finite: NaN, infinite, or too large for a norm in float64.",
 }
 
 

@@ -6,7 +6,6 @@ Fortran says which NaN an operation gives.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -20,18 +19,6 @@ from problems.random_fits import random_fit
 
 RANDOM_FITS = 5600
 BATCH = 100
-
-
-@pytest.fixture(scope="module")
-def library():
-    """The original, or a skip; where it is required, a failure."""
-    found = original.load()
-    if found is None:
-        reason = "no libminpack.so.1 here (Debian and Ubuntu: apt install libminpack1)"
-        if os.environ.get("MINPACK_REQUIRE_ORIGINAL"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
 
 
 def same_bits(ours: Any, theirs: Any) -> bool:

@@ -1,5 +1,8 @@
 !> Least squares with the user's Jacobian: the driver with MINPACK's calling
 !> sequence, and the one for C.
+!>
+!> Deviation: where fcn stops the fit in its first call, fvec is what it was before;
+!> MINPACK leaves there what fcn did. Shown by tests/test_classic.py.
 
 !> Minimize |fvec(x)|²; ANL-80-74, lmder.
 subroutine lmder(fcn, m, n, x, fvec, fjac, ldfjac, ftol, xtol, gtol, maxfev, diag, mode, &

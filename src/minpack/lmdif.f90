@@ -1,8 +1,9 @@
 !> Least squares with a forward-difference Jacobian: the driver with MINPACK's
 !> calling sequence, and the one for C.
 !>
-!> Deviation: where fcn stops the fit between two differences, x holds the best
-!> point so far; MINPACK leaves the moved entry in it.
+!> Deviation: where fcn stops the fit, x is the best point so far, and fvec what it was
+!> there; MINPACK leaves in x the entry that a difference has moved, and in fvec what
+!> fcn left there in its first call. Shown by tests/test_classic.py.
 
 !> Minimize |fvec(x)|²; ANL-80-74, lmdif.
 subroutine lmdif(fcn, m, n, x, fvec, ftol, xtol, gtol, maxfev, epsfcn, diag, mode, factor, &

@@ -29,8 +29,9 @@
 #define NEGLIGIBLE_SQUARE 1e-180
 
 enum {
-    PANEL = 4,  /* reflections applied together */
-    AHEAD = 256 /* numbers from what is worked on to what is fetched */
+    PANEL = 4,      /* reflections applied together */
+    AHEAD = 256,    /* numbers from what is worked on to what is fetched */
+    LARGE = 1 << 21 /* numbers that are too many for a cache */
 };
 
 /* --- Sums over rows: m is a multiple of LANES, the last rows may be zeros --------- */
@@ -338,9 +339,13 @@ static void pivot(int m, int n, double *r, size_t ldr, int *ipvt, double *norm,
     }
 }
 
-/* Copy the rows of a column, with zeros up to a whole number of lanes. */
-static void take_rows(int count, const double *from, double *to)
+/* Copy the rows of a column, with zeros up to a whole number of lanes. The rows that come
+ * `ahead` of them are brought near meanwhile, unless that is 0. */
+static void take_rows(int count, const double *from, double *to, int ahead)
 {
+    if (ahead != 0)
+        for (int i = 0; i < count; i += LANES)
+            __builtin_prefetch(from + i + ahead);
     memcpy(to, from, (size_t)count * sizeof(double));
     for (int i = count; i < (int)lm_padded(count); i++)
         to[i] = 0;
@@ -374,15 +379,16 @@ void KERNEL(factor)(int m, int n, double *fjac, int ldfjac, int *ipvt,
     memcpy(rdiag, acnorm, (size_t)n * sizeof(double));
     if (m <= SMALL) {
         for (int k = 0; k <= n; k++)
-            take_rows(m, k < n ? fjac + k * (size_t)ldfjac : fvec, w.r + k * w.ldr);
+            take_rows(m, k < n ? fjac + k * (size_t)ldfjac : fvec, w.r + k * w.ldr, 0);
         pivot(m, n, w.r, w.ldr, ipvt, rdiag, work_n, w.v);
     } else {
+        int ahead = (size_t)m * (size_t)(n + 1) > LARGE ? rows : 0;
         memset(w.r, 0, w.ldr * (size_t)(n + 1) * sizeof(double));
         for (int start = 0; start < m; start += rows) {
             int count = m - start < rows ? m - start : rows;
             for (int k = 0; k <= n; k++)
                 take_rows(count, (k < n ? fjac + k * (size_t)ldfjac : fvec) + start,
-                          w.block + k * w.lda);
+                          w.block + k * w.lda, ahead);
             annihilate((int)lm_padded(count), n, w.block, w.lda, w.r, w.ldr);
         }
         pivot(n, n, w.r, w.ldr, ipvt, rdiag, work_n, w.v);
