@@ -14,7 +14,7 @@ demo: $(VENV)/demo
 
 test: $(VENV)/test
 	tools/install-original.sh
-	$(RUN) -m pytest $(PYTEST_ARGS)
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(RUN) -m pytest $(PYTEST_ARGS)
 
 check-deep:
 	PYTHON=$(PYTHON) tools/check-deep.sh $(CHECKS)
@@ -28,7 +28,7 @@ lint: $(VENV)/lint
 	$(RUN) -m mypy
 	$(RUN) -m codespell_lib
 	$(VENV)/bin/clang-format --dry-run --Werror \
-		src/python/*.[ch] src/minpack/*.h src/minpack/kernels/fast/*.[ch]
+		src/python/*.[ch] src/minpack/*.h src/minpack/kernels/fast/*.[ch] tests/*.c
 	$(VENV)/bin/fprettify --recursive --diff --line-length 96 src/minpack > $(VENV)/fortran.diff
 	test ! -s $(VENV)/fortran.diff || { cat $(VENV)/fortran.diff; false; }
 
@@ -41,13 +41,13 @@ clean:
 # $(VENV)/GROUP: the environment with that dependency group and an editable install,
 # which rebuilds itself on import.
 $(VENV)/test $(VENV)/demo $(VENV)/bench $(VENV)/lint: $(VENV)/%: $(VENV)/build
-	$(RUN) -m pip install --quiet --group $*
+	$(RUN) -m pip install --quiet --prefer-binary --group $*
 	touch $@
 
 $(VENV)/build: pyproject.toml tools/install-compilers.sh
 	tools/install-compilers.sh $(PYTHON)
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --upgrade pip
-	$(RUN) -m pip install --quiet --group build
+	$(RUN) -m pip install --quiet --prefer-binary --group build
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(RUN) -m pip install --quiet --no-build-isolation --no-deps --editable .
 	touch $@

@@ -168,7 +168,7 @@ def main() -> None:
         help="where to draw the fits (default: %(default)s)",
     )
     args = parser.parse_args()
-    progress = tqdm(RUNS, desc="fitting", unit="fit", leave=False)
+    progress = tqdm(RUNS, desc="fitting", unit="fit", leave=False, disable=None)
     fits = [fit(dataset, start, args.factor) for dataset, start in progress]
     print_table(fits)
     draw(fits, args.output)

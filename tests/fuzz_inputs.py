@@ -46,7 +46,7 @@ SCALARS = (
     decimal.Decimal("1.5"), decimal.Decimal("sNaN"), fractions.Fraction(1, 3),
     np.float16(1.5), np.float32(np.nan), np.longdouble("1e4000"), np.longdouble(1),
     np.int8(3), np.uint64(2**64 - 1), np.bool_(True), np.str_("1"), np.bytes_(b"1"),
-    np.datetime64("2000-01-01"), np.timedelta64(3, "s"), np.datetime64("NaT"),
+    np.datetime64("2000-01-01"), np.timedelta64(3, "s"), np.datetime64("NaT", "s"),
     np.void(b"12345678"), np.array(2.0), np.array(None), np.ma.masked, NotImplemented,
     range(3), slice(3), np, object, ValueError, np.dtype(float), {}, {1: 2.0}, {1.0},
     frozenset(), (), [], [[]], [1.0, [2.0]], [None, 1.0], ["a", 1.0], [1.0, 1j],

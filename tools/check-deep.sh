@@ -22,10 +22,7 @@ install_what_is_missing() {
     tools/install-compilers.sh "$python"
     tools/install-original.sh
     if ! command -v valgrind >/dev/null; then
-        local as_root=
-        [ "$(id -u)" = 0 ] || as_root=sudo
-        $as_root apt-get update -qq
-        $as_root apt-get install -y -qq --no-install-recommends valgrind libc6-dbg
+        tools/apt-install.sh valgrind libc6-dbg
     fi
     [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
     "$venv/bin/python" -m pip install --quiet --upgrade pip
@@ -77,21 +74,20 @@ gcc_file() {
 # --- The checks: each prints what it has to say and fails where something is wrong ---
 
 # Python is not built with the sanitizers, so their library has to come first, with
-# libstdc++ for NumPy's exceptions. (detect_stack_use_after_return is off: GCC before 13
-# then misaligns vectors of 64 bytes, bug 110027.) Leaks are the affair of valgrind and of
+# libstdc++ for NumPy's exceptions. (detect_stack_use_after_return is off: GCC 12 then
+# misaligns vectors of 64 bytes.) Leaks are the affair of valgrind and of
 # tests/test_leaks.py: here Python's own would drown them.
 check_asan() {
     build asan -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false \
         -Dc_args=-fno-sanitize-recover=all -Dfortran_args=-fno-sanitize-recover=all
     local report=log_path=$deep/asan.report # pytest would swallow it
     rm -f "$deep"/asan.report.*
-    # Not for tests of SciPy's faults, one of which is a use after free, and of what
-    # tracemalloc sees, as with malloc Python's type cache keeps more names.
+    # Not for tests of SciPy's faults, one of which is a use after free.
     suite asan LD_PRELOAD="$(gcc_file libasan.so) $(gcc_file libstdc++.so)" \
         ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:malloc_context_size=8:"$report" \
         UBSAN_OPTIONS=print_stacktrace=1:"$report" PYTHONMALLOC=malloc \
         pytest -q tests "$deep/asan/minpack" $elsewhere \
-        -k "not scipy_does_what and not no_memory_behind"
+        -k "not scipy_does_what"
     local flags="-g -fsanitize=address,undefined -fno-sanitize-recover=all"
     classic asan "$flags" "$flags"
     head -30 "$deep"/asan.report.* 2>/dev/null || true

@@ -15,10 +15,9 @@ as_root=
 [ "$(id -u)" = 0 ] || as_root=sudo
 echo "Installing what the build needs:$missing"
 if command -v apt-get >/dev/null; then
-    $as_root apt-get update -qq
-    $as_root apt-get install -y -qq --no-install-recommends gfortran gcc libc6-dev python3-dev
+    tools/apt-install.sh gfortran gcc libc6-dev python3-dev
 elif command -v dnf >/dev/null; then
-    $as_root dnf install -y gcc-gfortran gcc python3-devel
+    $as_root dnf install -y -q gcc-gfortran gcc python3-devel
 elif command -v brew >/dev/null; then
     brew install gcc
 else

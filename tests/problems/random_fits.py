@@ -57,7 +57,7 @@ def waves(p: Array, t: Array) -> Array:
 
 def growth(p: Array, t: Array) -> Array:
     """Return a logistic curve whose exponent is a polynomial."""
-    return p[0] / (1 + np.exp(polynomial(p, t)))
+    return p[0] * (1 - np.tanh(polynomial(p, t)))
 
 
 def powers(p: Array, t: Array) -> Array:
