@@ -79,7 +79,7 @@ gcc_file() {
 # tests/test_leaks.py: here Python's own would drown them.
 check_asan() {
     build asan -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false \
-        -Dc_args=-fno-sanitize-recover=all -Dfortran_args=-fno-sanitize-recover=all
+        "-Dc_args=-fno-sanitize-recover=all -Werror" -Dfortran_args=-fno-sanitize-recover=all
     local report=log_path=$deep/asan.report # pytest would swallow it
     rm -f "$deep"/asan.report.*
     # Not for tests of SciPy's faults, one of which is a use after free.

@@ -51,7 +51,7 @@ typedef struct lm_kernels {
                          double *column);
     void (*factor)(int m, int n, double *fjac, int ldfjac, int *ipvt,
                    const double *acnorm, double *rdiag, double *work_n,
-                   const double *fvec, double *qtf, void *scratch);
+                   const double *fvec, double fnorm, double *qtf, void *scratch);
     int faithful; /* 1: MINPACK's faults too; 0: they are mended */
 } lm_kernels;
 

@@ -69,8 +69,9 @@ int lm_fast_kernels(lm_kernels *kernels, const char *instruction_set)
 
 size_t lm_fast_scratch(int m, int n)
 {
-    workspace w = lm_workspace(m, n, NULL);
-    size_t end = (size_t)(w.block + w.lda * ((size_t)n + 1));
+    size_t columns = (size_t)n + 1, ldr = lm_ldr(m, n);
+    size_t numbers = 1 + (size_t)n * (size_t)n + LANES /* to align what follows */
+                     + ldr * columns + ldr + lm_lda(m, n) * columns;
 
-    return end + 64; /* NULL is aligned, the memory may not be */
+    return numbers * sizeof(double);
 }

@@ -41,12 +41,22 @@ typedef struct {
     double *block;      /* (lda, n + 1) the rows that are being annihilated */
 } workspace;
 
+static inline size_t lm_ldr(int m, int n)
+{
+    return lm_padded(m <= SMALL ? m : n);
+}
+
+static inline size_t lm_lda(int m, int n)
+{
+    return lm_padded(lm_block_rows(m, n)) + LANES; /* no power of 2 */
+}
+
 static inline workspace lm_workspace(int m, int n, void *scratch)
 {
     workspace w;
 
-    w.ldr = lm_padded(m <= SMALL ? m : n);
-    w.lda = lm_padded(lm_block_rows(m, n)) + LANES; /* no power of 2 */
+    w.ldr = lm_ldr(m, n);
+    w.lda = lm_lda(m, n);
     w.signs_open = scratch;
     w.top = w.signs_open + 1;
     w.r = (double *)(((uintptr_t)(w.top + (size_t)n * n) + 63) / 64 * 64);
