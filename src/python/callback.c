@@ -102,7 +102,7 @@ static PyArrayObject *natural_array(PyObject *object /* borrowed */, const char 
     if (array == NULL && (PyList_Check(object) || PyTuple_Check(object))
         && PyErr_ExceptionMatches(PyExc_ValueError))
         PyErr_Format(PyExc_ValueError,
-                     "%s must be an array of numbers: this sequence is ragged", name);
+                     "%s: sequences of different lengths are no array of numbers", name);
     return array;
 }
 
