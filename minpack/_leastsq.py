@@ -216,7 +216,7 @@ def leastsq(
     maxfev = operator.index(maxfev) if maxfev else 0
     if maxfev <= 0:
         maxfev = (200 if Dfun is None else 100) * (fit[0].size + 1)
-    mesg = message(info, ftol=ftol, xtol=xtol, gtol=gtol, maxfev=maxfev)
+    mesg = message(info, maxfev=maxfev, ftol=ftol, xtol=xtol, gtol=gtol, factor=factor)
     if len(fit) == 2:
         if info == Info.BAD_INPUT:
             raise TypeError(mesg)

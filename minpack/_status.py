@@ -23,8 +23,9 @@ class Info(IntEnum):
 SUCCESS = frozenset(map(int, (Info.FTOL, Info.XTOL, Info.FTOL_XTOL, Info.GTOL)))
 
 _MESSAGES = {
-    Info.BAD_INPUT: "Bad input: ftol, xtol and gtol must not be negative, factor and "
-    "every entry of diag must be positive, and x0 must not be empty.",
+    Info.BAD_INPUT: "Bad input: ftol = {ftol:g}, xtol = {xtol:g} and gtol = {gtol:g} "
+    "must not be negative, factor = {factor:g} and every entry of diag must be "
+    "positive, and x0 must not be empty.",
     Info.FTOL: "Converged: the last step lowered the sum of squares, and could have "
     "lowered it, by a relative ftol = {ftol:g} at most.",
     Info.XTOL: "Converged: the next step would change x by a relative xtol = {xtol:g} "
@@ -47,8 +48,7 @@ _MESSAGES = {
 }
 
 
-def message(info: int, *, ftol: float, xtol: float, gtol: float, maxfev: int) -> str:
-    """Say why a fit ended, with the limits that applied."""
-    return _MESSAGES[Info(info)].format(
-        ftol=float(ftol), xtol=float(xtol), gtol=float(gtol), maxfev=maxfev
-    )
+def message(info: int, *, maxfev: int, **limits: float) -> str:
+    """Say why a fit ended, with ``ftol``, ``xtol``, ``gtol`` and ``factor``."""
+    numbers = {name: float(limit) for name, limit in limits.items()}
+    return _MESSAGES[Info(info)].format(maxfev=maxfev, **numbers)
