@@ -256,11 +256,11 @@ def child(kind: str) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="needs a signal from another process")
 @pytest.mark.parametrize("kind", ["python", "compiled"])
 def test_ctrl_c_at_the_terminal_stops_a_fit(kind: str) -> None:
-    code = f"import test_interrupt; test_interrupt.child({kind!r})"
-    command = [sys.executable, "-c", code]
-    here = Path(__file__).parent
+    here = str(Path(__file__).parent)
+    code = f"import sys; sys.path.insert(0, {here!r}); import test_interrupt as t; "
+    command = [sys.executable, "-c", code + f"t.child({kind!r})"]
     with subprocess.Popen(
-        command, cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "fitting\n"
