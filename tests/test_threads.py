@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from contract.calls import at_point, decay, decay_residuals
+from contract.results import full
 from minpack import leastsq
 
 Bits = tuple[bytes, ...]
@@ -183,3 +185,23 @@ def test_a_free_threaded_interpreter_stays_without_its_lock() -> None:
     small_fit(0)
     assert WITHOUT_LOCK, "something imported before minpack needs the lock"
     assert not sys._is_gil_enabled()
+
+
+def test_threads_may_share_every_argument() -> None:
+    call = decay(diag=np.array([1.0, 20.0]), factor=0.1)
+    alone = full(**call)
+    with ThreadPoolExecutor(8) as pool:
+        for result in pool.map(lambda _: full(**call), range(400)):
+            assert result == alone
+
+
+def test_a_fit_may_use_threads_that_fit() -> None:
+    alone = full(**decay())
+
+    def in_threads(residuals: Any) -> Any:
+        with ThreadPoolExecutor(8) as pool:
+            for result in pool.map(lambda _: full(**decay()), range(8)):
+                assert result == alone
+        return residuals
+
+    assert full(**decay(func=at_point(4, in_threads, decay_residuals))) == alone
