@@ -84,15 +84,27 @@ INLINE void dots_of_one(int na, int m, const double *x, const double *const *a,
 INLINE void subtract(int nx, int na, int m, const double *const *x, double *const *a,
                      double w[][PANEL])
 {
+    /* In registers, for the compiler must think that a store changes what is in memory */
+    const double *from[PANEL];
+    double *to[PANEL];
+    lanes weight[PANEL][PANEL];
+
+    for (int i = 0; i < nx; i++)
+        from[i] = x[i];
+    for (int k = 0; k < na; k++) {
+        to[k] = a[k];
+        for (int i = 0; i < nx; i++)
+            weight[i][k] = broadcast(w[i][k]);
+    }
     for (int row = 0; row < m; row += LANES) {
         lanes xi[PANEL];
         for (int i = 0; i < nx; i++)
-            xi[i] = load(x[i] + row);
+            xi[i] = load(from[i] + row);
         for (int k = 0; k < na; k++) {
-            lanes ak = load(a[k] + row);
+            lanes ak = load(to[k] + row);
             for (int i = 0; i < nx; i++)
-                ak = subtract_product(ak, xi[i], broadcast(w[i][k]));
-            store(a[k] + row, ak);
+                ak = subtract_product(ak, xi[i], weight[i][k]);
+            store(to[k] + row, ak);
         }
     }
 }
@@ -101,15 +113,19 @@ INLINE void subtract(int nx, int na, int m, const double *const *x, double *cons
 INLINE void subtract_and_dot(int na, int m, const double *x, double *const *a,
                              const double *w, double *dot)
 {
-    lanes total[PANEL];
+    lanes total[PANEL], weight[PANEL];
+    double *to[PANEL];
 
-    for (int k = 0; k < na; k++)
+    for (int k = 0; k < na; k++) {
         total[k] = broadcast(0.0);
+        weight[k] = broadcast(w[k]);
+        to[k] = a[k];
+    }
     for (int row = 0; row < m; row += LANES) {
         lanes xi = load(x + row), first = xi;
         for (int k = 0; k < na; k++) {
-            lanes ak = subtract_product(load(a[k] + row), xi, broadcast(w[k]));
-            store(a[k] + row, ak);
+            lanes ak = subtract_product(load(to[k] + row), xi, weight[k]);
+            store(to[k] + row, ak);
             first = k == 0 ? ak : first;
             total[k] = add_product(total[k], first, ak);
         }

@@ -25,8 +25,8 @@ static inline size_t lm_padded(int n)
  * busy. */
 static inline int lm_block_rows(int m, int n)
 {
-    int rows = 4096 / (n + 1) / LANES * LANES;
-    rows = rows < 128 ? 128 : rows > 512 ? 512 : rows;
+    int rows = 16384 / (n + 1) / LANES * LANES;
+    rows = rows < 256 ? 256 : rows > 512 ? 512 : rows;
     return rows < m ? rows : m;
 }
 
