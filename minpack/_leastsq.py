@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import operator
 import warnings
-from collections.abc import Callable
-from typing import Any, Literal, TypedDict, overload
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
 
 from minpack import _minpack
 from minpack._status import SUCCESS, Info, message
 
-_Vector = NDArray[np.float64]
+if TYPE_CHECKING:  # numpy.typing would be most of what importing minpack costs
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    _Vector = NDArray[np.float64]
 
 
 class InfoDict(TypedDict, total=False):
