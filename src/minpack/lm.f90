@@ -402,7 +402,7 @@ contains
 
       s%info = verdict(s, actred, prered, ratio)
       if (s%info /= 0) then
-         call finish_with(s, s%info)
+         s%stage = FINISH
       else if (accepted) then
          s%stage = LINEARIZE
       else

@@ -176,7 +176,8 @@ static int run(fit *self)
         if (status < 0)
             return -1;
         if (unlock) {
-            Py_BEGIN_ALLOW_THREADS lm_step(s);
+            Py_BEGIN_ALLOW_THREADS
+            lm_step(s);
             Py_END_ALLOW_THREADS
         } else {
             lm_step(s);
