@@ -55,6 +55,16 @@ contains
       s%epsfcn = 0
       s%factor = factor
       call lm_reference_kernels(s%kernels)
+      s%points = 0
+      s%trials_only = 0
+      s%last_jacobian = 0
+      s%weighted = 0
+      s%lower = c_null_ptr
+      s%upper = c_null_ptr
+      s%diff_step = c_null_ptr
+      s%active = c_null_ptr
+      s%bounds_work = c_null_ptr
+      s%fvec_weighted = c_null_ptr
       s%x = c_loc(x)
       s%fvec = c_loc(fvec)
       s%fjac = c_loc(fjac)

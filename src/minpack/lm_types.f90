@@ -27,8 +27,9 @@ module lm_types
       enumerator :: LM_JACOBIAN   !< fjac at x
       enumerator :: LM_ACCEPT     !< fvec := fvec_trial: the trial point is the new x
       enumerator :: LM_ITERATE    !< nothing: x, fvec and fjac belong to a new iterate
+      enumerator :: LM_WEIGH      !< fjac and fvec_weighted: what the loss makes of fjac, fvec
    end enum
-   public :: LM_DONE, LM_RESIDUALS, LM_DIFFERENCE, LM_JACOBIAN, LM_ACCEPT, LM_ITERATE
+   public :: LM_DONE, LM_RESIDUALS, LM_DIFFERENCE, LM_JACOBIAN, LM_ACCEPT, LM_ITERATE, LM_WEIGH
 
    !> Why a fit ended. A negative value is the driver's own: the user stopped it.
    enum, bind(c)
@@ -54,7 +55,8 @@ module lm_types
       integer(c_int) :: faithful   !< 1: MINPACK's faults too; 0: they are mended
    end type
 
-   !> One fit. The caller owns every array and sets the first two groups.
+   !> One fit. The caller owns every array and sets the first three groups; what is
+   !> zero or null in the second is off.
    type, bind(c) :: lm_state
       ! The problem and its options
       integer(c_int) :: m        !< number of residuals
@@ -69,6 +71,18 @@ module lm_types
       real(c_double) :: epsfcn   !< relative error of fvec, for the difference step
       real(c_double) :: factor   !< the first step bound, in units of |D x|
       type(lm_kernels) :: kernels
+      ! What goes beyond MINPACK
+      integer(c_int) :: points        !< 3: second-order differences; else forward ones
+      integer(c_int) :: trials_only   !< 1: nfev and maxfev do not count differences
+      integer(c_int) :: last_jacobian !< 1: at the end fjac is the Jacobian at x
+      integer(c_int) :: weighted      !< 1: there is a loss: the driver sees to LM_WEIGH
+      type(c_ptr) :: lower         !< (n) lower bounds on x, or null
+      type(c_ptr) :: upper         !< (n) upper bounds on x; null where lower is
+      type(c_ptr) :: diff_step     !< (n) difference steps relative to x, or null
+      type(c_ptr) :: active        !< (4n) with bounds: -1 or 1 where x is on its lower or
+      !<                              upper bound, else 0; then work space
+      type(c_ptr) :: bounds_work   !< with bounds: lm_bounds_work(n) numbers of work space
+      type(c_ptr) :: fvec_weighted !< (m) with a loss: the weighted residuals
       ! The arrays
       type(c_ptr) :: x           !< (n) the start; the best point so far
       type(c_ptr) :: fvec        !< (m) the residuals at x
@@ -88,11 +102,17 @@ module lm_types
       integer(c_int) :: nfev     !< evaluations of fvec asked for, differences included
       integer(c_int) :: njev     !< evaluations of fjac asked for
       integer(c_int) :: iter     !< iterates so far, the start included
+      integer(c_int) :: ndiff    !< evaluations of fvec asked for, for differences alone
+      real(c_double) :: fnorm    !< |fvec|, or with a loss the root of twice the cost
+      real(c_double) :: fnorm_trial !< the same of fvec_trial; with a loss the driver's
       ! Its memory between two steps
       integer(c_int) :: stage    !< where to go on
       integer(c_int) :: column   !< the column of fjac that is being differenced
+      integer(c_int) :: side     !< its evaluation, 1 or 2
+      integer(c_int) :: met      !< 1: the step has taken a parameter to its bound
+      integer(c_int) :: last     !< 1: the fit has ended but for the last Jacobian
       real(c_double) :: h        !< the difference step of that column
-      real(c_double) :: fnorm    !< |fvec|
+      real(c_double) :: h_first  !< the one of its first evaluation
       real(c_double) :: xnorm    !< |D x|
       real(c_double) :: pnorm    !< |D p|
       real(c_double) :: gnorm    !< largest cosine between fvec and a column of fjac

@@ -41,7 +41,8 @@ enum lm_request {
     LM_DIFFERENCE, /* fvec_trial at x_trial, which is x with one entry moved */
     LM_JACOBIAN,   /* fjac at x */
     LM_ACCEPT,     /* fvec := fvec_trial: the trial point is the new x */
-    LM_ITERATE     /* nothing: x, fvec and fjac belong to a new iterate */
+    LM_ITERATE,    /* nothing: x, fvec and fjac belong to a new iterate */
+    LM_WEIGH       /* fjac and fvec_weighted: what the loss makes of fjac and fvec */
 };
 
 /* The loops over m, behind one interface. See lm_types.f90 for the arguments. */
@@ -55,8 +56,9 @@ typedef struct lm_kernels {
     int faithful; /* 1: MINPACK's faults too; 0: they are mended */
 } lm_kernels;
 
-/* One fit. The caller owns the arrays and sets the first three groups, then calls
- * lm_start once and lm_step until request is LM_DONE. */
+/* One fit. The caller owns the arrays and sets the first four groups, then calls
+ * lm_start once and lm_step until request is LM_DONE. What is zero or null in the third
+ * group is off: fill the record with zeros first. */
 typedef struct lm_state {
     /* The problem and its options */
     int m;         /* number of residuals */
@@ -72,6 +74,19 @@ typedef struct lm_state {
     double factor; /* the first step bound, in units of |D x| */
 
     lm_kernels kernels;
+
+    /* What goes beyond MINPACK */
+    int points;              /* 3: second-order differences; else forward ones */
+    int trials_only;         /* 1: nfev and maxfev do not count differences */
+    int last_jacobian;       /* 1: at the end fjac is the Jacobian at x */
+    int weighted;            /* 1: there is a loss: see LM_WEIGH and fnorm_trial */
+    const double *lower;     /* (n) lower bounds on x, or NULL; the start is within */
+    const double *upper;     /* (n) upper bounds on x; NULL where lower is */
+    const double *diff_step; /* (n) difference steps relative to x, or NULL */
+    int *active;             /* (4n) with bounds: -1 or 1 where x is on its lower or upper
+                                bound, else 0; then work space */
+    double *bounds_work;     /* with bounds: lm_bounds_work(n) numbers of work space */
+    double *fvec_weighted;   /* (m) with a loss: the weighted residuals */
 
     /* The arrays. fvec_trial may be moved to another place before any lm_step that
      * follows LM_RESIDUALS or LM_DIFFERENCE, and fvec at LM_ACCEPT. */
@@ -94,11 +109,15 @@ typedef struct lm_state {
     int nfev;    /* evaluations of fvec asked for, differences included */
     int njev;    /* evaluations of fjac asked for */
     int iter;    /* iterates so far, the start included */
+    int ndiff;   /* evaluations of fvec asked for, for differences alone */
+
+    double fnorm;       /* |fvec|, or with a loss the root of twice the cost */
+    double fnorm_trial; /* the same of fvec_trial: with a loss, set it after evaluating
+                           LM_RESIDUALS */
 
     /* Its memory between two steps: not for the caller */
-    int stage;
-    int column;
-    double h, fnorm, xnorm, pnorm, gnorm, delta, par;
+    int stage, column, side, met, last;
+    double h, h_first, xnorm, pnorm, gnorm, delta, par;
 } lm_state;
 
 /* MINPACK's order of operations, for MINPACK's bits. */
@@ -116,6 +135,8 @@ void lm_orient(lm_state *state);
 
 /* The names of the instruction sets that this processor has, the best last, then NULL. */
 const char *const *lm_instruction_sets(void);
+
+size_t lm_bounds_work(int n); /* numbers that a fit with bounds needs in bounds_work */
 
 void lm_start(lm_state *state);
 void lm_step(lm_state *state);

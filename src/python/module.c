@@ -4,7 +4,7 @@
 #include "numpy_api.h"
 
 #include "kernels.h"
-#include "solve.h"
+#include "leastsq.h"
 
 int choose_kernels(PyObject *module, PyObject *name, lm_kernels *kernels)
 {

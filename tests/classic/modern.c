@@ -80,7 +80,7 @@ static void stepper(fit *f, int analytic, int mode)
 {
     double one[M], other[M], work[3 * N + M], *trial = one, *accepted = other;
     int stopped = 0;
-    lm_state s;
+    lm_state s = {0};
 
     memset(&s, 0, sizeof s);
     s.m = M;

@@ -1,12 +1,7 @@
-/* A fit: from Python's arguments through the loop around the stepper to the result. */
-#include "solve.h"
+#include "fit.h"
 
 #include <limits.h>
 #include <string.h>
-
-#include "callback.h"
-#include "kernels.h"
-#include "minpack.h"
 
 /* From so many multiplications on, other threads may run meanwhile; below it, giving up
  * the lock costs more than it gains. */
@@ -14,29 +9,9 @@
 /* The same in residuals, for a pass over them that multiplies once or twice. */
 #define MANY_RESIDUALS 50000
 
-typedef struct {
-    lm_state state;
-    callback func;
-    callback Dfun;
-    int col_deriv;
-    double *work; /* the arrays of the state that nobody else sees, and scratch */
-    /* The arrays of the result. All references are ours, or NULL. */
-    PyArrayObject *x;     /* (n,) */
-    PyArrayObject *fvec;  /* (m,) */
-    PyArrayObject *fjac;  /* (n, m) */
-    PyArrayObject *ipvt;  /* (n,) */
-    PyArrayObject *qtf;   /* (n,) */
-    PyArrayObject *trial; /* (m,) the last residuals from func, maybe the user's own */
-} fit;
-
-static double *doubles(PyArrayObject *array)
-{
-    return (double *)PyArray_DATA(array);
-}
-
 /* --- Arguments ------------------------------------------------------------- */
 
-static int real_argument(PyObject *object, const char *name, double *value)
+int real_argument(PyObject *object, const char *name, double *value)
 {
     *value = PyFloat_AsDouble(object);
     if (*value != -1.0 || !PyErr_Occurred())
@@ -50,7 +25,7 @@ static int real_argument(PyObject *object, const char *name, double *value)
 }
 
 /* maxfev, or 0 for the default */
-static int count_argument(PyObject *object, const char *name, int *value)
+int count_argument(PyObject *object, const char *name, int *value)
 {
     int overflow = 0;
     long number = 0;
@@ -81,7 +56,7 @@ static int count_argument(PyObject *object, const char *name, int *value)
 /* --- Evaluations ----------------------------------------------------------- */
 
 /* Call func at x(n) and keep the answer as self->trial. */
-static int evaluate(fit *self, npy_intp n, const double *x, double *epsilon)
+int fit_evaluate(fit *self, npy_intp n, const double *x, double *epsilon)
 {
     Py_CLEAR(self->trial);
     PyObject *answer = callback_call(&self->func, n, x); /* new */
@@ -94,7 +69,7 @@ static int evaluate_residuals(fit *self)
 {
     lm_state *s = &self->state;
 
-    if (evaluate(self, s->n, s->x_trial, NULL) < 0)
+    if (fit_evaluate(self, s->n, s->x_trial, NULL) < 0)
         return -1;
     if (PyArray_DIM(self->trial, 0) != s->m) {
         PyErr_Format(PyExc_ValueError,
@@ -141,7 +116,7 @@ static int accept_trial(fit *self)
 }
 
 /* Run the fit to its end. The residuals at the start are in self->trial. */
-static int run(fit *self)
+int fit_run(fit *self)
 {
     lm_state *s = &self->state;
     int heavy = (double)s->m * s->n * s->n >= WORTH_UNLOCKING;
@@ -187,11 +162,11 @@ static int run(fit *self)
 
 /* --- Setting up and the result --------------------------------------------- */
 
-static int allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag)
+int fit_allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag)
 {
     lm_state *s = &self->state;
     npy_intp shape[2] = {n, m};
-    size_t scratch = 0;
+    size_t scratch = 0, bounds = 0;
 
     if (m > INT_MAX || n > INT_MAX) {
         PyErr_Format(PyExc_ValueError,
@@ -204,7 +179,9 @@ static int allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag)
     self->qtf = (PyArrayObject *)PyArray_SimpleNew(1, &n, NPY_DOUBLE);     /* new */
     if (!s->kernels.faithful)
         scratch = lm_fast_scratch((int)m, (int)n);
-    self->work = PyMem_Malloc((size_t)(4 * n + m) * sizeof(double) + scratch);
+    if (self->lower != NULL)
+        bounds = lm_bounds_work((int)n) * sizeof(double) + 4 * (size_t)n * sizeof(int);
+    self->work = PyMem_Malloc((size_t)(4 * n + m) * sizeof(double) + scratch + bounds);
     if (self->fjac == NULL || self->ipvt == NULL || self->qtf == NULL)
         return -1;
     if (self->work == NULL) {
@@ -224,6 +201,12 @@ static int allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag)
     s->work_n = self->work + 3 * n;
     s->work_m = self->work + 4 * n;
     s->scratch = self->work + 4 * n + m;
+    if (self->lower != NULL) {
+        s->lower = doubles(self->lower);
+        s->upper = doubles(self->upper);
+        s->bounds_work = (double *)((char *)s->scratch + scratch);
+        s->active = (int *)(s->bounds_work + lm_bounds_work((int)n));
+    }
     s->mode = diag != NULL ? 2 : 1;
     if (diag != NULL)
         memcpy(s->diag, doubles(diag), (size_t)n * sizeof(double));
@@ -237,7 +220,7 @@ static int has_factors(fit *self)
 }
 
 /* Bring the arrays of the result to what Python shows. */
-static int finish(fit *self)
+int fit_finish(fit *self)
 {
     lm_state *s = &self->state;
 
@@ -254,8 +237,20 @@ static int finish(fit *self)
     return self->fvec != NULL ? 0 : accept_trial(self);
 }
 
+PyObject *fit_active_mask(fit *self)
+{
+    npy_intp n = PyArray_DIM(self->x, 0);
+    PyObject *mask = PyArray_ZEROS(1, &n, NPY_INTP, 0); /* new */
+    if (mask != NULL && self->state.active != NULL) {
+        npy_intp *to = PyArray_DATA((PyArrayObject *)mask);
+        for (npy_intp j = 0; j < n; j++)
+            to[j] = self->state.active[j];
+    }
+    return mask;
+}
+
 /* (J'J)^-1 as a new (n, n) array, or None where there is none; NULL on error. */
-static PyObject *covariance(fit *self)
+PyObject *fit_covariance(fit *self)
 {
     lm_state *s = &self->state;
     int singular = 1;
@@ -278,80 +273,8 @@ static PyObject *covariance(fit *self)
     return cov;
 }
 
-/* Returns a new reference, or NULL. */
-static PyObject *result(fit *self, int full_output)
-{
-    lm_state *s = &self->state;
-
-    if (!full_output)
-        return Py_BuildValue("Oi", self->x, s->info);
-    PyObject *cov = covariance(self); /* new */
-    if (cov == NULL)
-        return NULL;
-    if (finish(self) < 0) {
-        Py_DECREF(cov);
-        return NULL;
-    }
-    return Py_BuildValue("OiNOiiOOO", self->x, s->info, cov /* steals */, self->fvec,
-                         s->nfev, s->njev, self->fjac, self->ipvt, self->qtf);
-}
-
-static void clear(fit *self)
-{
-    callback_clear(&self->func);
-    callback_clear(&self->Dfun);
-    Py_CLEAR(self->x);
-    Py_CLEAR(self->fvec);
-    Py_CLEAR(self->fjac);
-    Py_CLEAR(self->ipvt);
-    Py_CLEAR(self->qtf);
-    Py_CLEAR(self->trial);
-    PyMem_Free(self->work);
-}
-
-/* The arguments of _minpack.leastsq, in their order. */
-enum {
-    FUNC,
-    X0,
-    ARGS,
-    DFUN,
-    FULL_OUTPUT,
-    COL_DERIV,
-    FTOL,
-    XTOL,
-    GTOL,
-    MAXFEV,
-    EPSFCN,
-    FACTOR,
-    DIAG,
-    KERNELS,
-    ARGUMENTS
-};
-
-/* The functions and the options; extra is the tuple of their further arguments. */
-static int read_options(fit *self, PyObject *module, PyObject *const *args,
-                        PyObject *extra /* borrowed */)
-{
-    lm_state *s = &self->state;
-
-    s->analytic = args[DFUN] != Py_None;
-    self->col_deriv = PyObject_IsTrue(args[COL_DERIV]);
-    if (self->col_deriv < 0 || callback_init(&self->func, "func", args[FUNC], extra) < 0
-        || (s->analytic && callback_init(&self->Dfun, "Dfun", args[DFUN], extra) < 0)
-        || real_argument(args[FTOL], "ftol", &s->ftol) < 0
-        || real_argument(args[XTOL], "xtol", &s->xtol) < 0
-        || real_argument(args[GTOL], "gtol", &s->gtol) < 0
-        || count_argument(args[MAXFEV], "maxfev", &s->maxfev) < 0
-        || real_argument(args[FACTOR], "factor", &s->factor) < 0
-        || choose_kernels(module, args[KERNELS], &s->kernels) < 0)
-        return -1;
-    if (s->analytic || args[EPSFCN] == Py_None) /* not used, or known from func */
-        return 0;
-    return real_argument(args[EPSFCN], "epsfcn", &s->epsfcn);
-}
-
 /* x0 into self->x, and the default of maxfev, which depends on its length. */
-static int read_start(fit *self, PyObject *x0)
+int fit_read_start(fit *self, PyObject *x0)
 {
     lm_state *s = &self->state;
     PyArrayObject *start = vector_argument(x0, "x0", 1); /* new */
@@ -369,7 +292,7 @@ static int read_start(fit *self, PyObject *x0)
 }
 
 /* diag as a new array of length n, or NULL: without an error where there is none. */
-static PyArrayObject *read_diag(PyObject *object, npy_intp n)
+PyArrayObject *fit_read_diag(PyObject *object, npy_intp n)
 {
     PyArrayObject *diag = object == Py_None ? NULL : vector_argument(object, "diag", 0);
 
@@ -383,53 +306,17 @@ static PyArrayObject *read_diag(PyObject *object, npy_intp n)
     return diag;
 }
 
-PyObject *solve_leastsq(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+void fit_clear(fit *self)
 {
-    fit self;
-    PyArrayObject *diag = NULL;
-    PyObject *extra = NULL, *answer = NULL;
-    double epsilon;
-
-    memset(&self, 0, sizeof self);
-    if (nargs != ARGUMENTS) {
-        PyErr_SetString(PyExc_TypeError,
-                        "_minpack.leastsq is called by minpack.leastsq only");
-        return NULL;
-    }
-
-    /* Everything is checked before the first call. */
-    int full_output = PyObject_IsTrue(args[FULL_OUTPUT]);
-    extra = PyTuple_Check(args[ARGS]) ? Py_NewRef(args[ARGS])
-                                      : PyTuple_Pack(1, args[ARGS]); /* new */
-    if (full_output < 0 || extra == NULL || read_options(&self, module, args, extra) < 0
-        || read_start(&self, args[X0]) < 0)
-        goto fail;
-    npy_intp n = PyArray_DIM(self.x, 0);
-    diag = read_diag(args[DIAG], n); /* new */
-    if (PyErr_Occurred())
-        goto fail;
-
-    /* The first evaluation says how many residuals there are. */
-    if (evaluate(&self, n, doubles(self.x), &epsilon) < 0)
-        goto fail;
-    npy_intp m = PyArray_DIM(self.trial, 0);
-    if (m < n) {
-        PyErr_Format(
-            PyExc_TypeError,
-            "func must return at least as many residuals as x0 has parameters: it "
-            "returned m = %zd for n = %zd",
-            (Py_ssize_t)m, (Py_ssize_t)n);
-        goto fail;
-    }
-    if (args[EPSFCN] == Py_None)
-        self.state.epsfcn = epsilon;
-
-    if (allocate(&self, m, n, diag) < 0 || run(&self) < 0)
-        goto fail;
-    answer = result(&self, full_output);
-fail:
-    Py_XDECREF(extra);
-    Py_XDECREF(diag);
-    clear(&self);
-    return answer;
+    callback_clear(&self->func);
+    callback_clear(&self->Dfun);
+    Py_CLEAR(self->x);
+    Py_CLEAR(self->fvec);
+    Py_CLEAR(self->fjac);
+    Py_CLEAR(self->ipvt);
+    Py_CLEAR(self->qtf);
+    Py_CLEAR(self->trial);
+    Py_CLEAR(self->lower);
+    Py_CLEAR(self->upper);
+    PyMem_Free(self->work);
 }

@@ -1,5 +1,5 @@
-#ifndef MINPACK_SOLVE_H
-#define MINPACK_SOLVE_H
+#ifndef MINPACK_LEASTSQ_H
+#define MINPACK_LEASTSQ_H
 
 #include "numpy_api.h"
 

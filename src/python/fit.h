@@ -1,0 +1,67 @@
+/* A fit of Python functions: the loop around the stepper, and the arrays that it needs.
+ * The entry points, one a file (leastsq.c), read their arguments into a fit, run it and
+ * build their result of it. Functions return 0, or -1 with an exception set. */
+#ifndef MINPACK_FIT_H
+#define MINPACK_FIT_H
+
+#include "numpy_api.h"
+
+#include "callback.h"
+#include "minpack.h"
+
+/* Filled with zeros first. */
+typedef struct {
+    lm_state state;
+    callback func;
+    callback Dfun;
+    int col_deriv;
+    double *work; /* the arrays of the state that nobody else sees, and scratch */
+    /* The arrays of the result. All references are ours, or NULL. */
+    PyArrayObject *x;     /* (n,) */
+    PyArrayObject *fvec;  /* (m,) */
+    PyArrayObject *fjac;  /* (n, m) */
+    PyArrayObject *ipvt;  /* (n,) */
+    PyArrayObject *qtf;   /* (n,) */
+    PyArrayObject *trial; /* (m,) the last residuals from func, maybe the user's own */
+    /* The bounds, or NULL; a start within them is the caller's affair. */
+    PyArrayObject *lower; /* (n,) */
+    PyArrayObject *upper; /* (n,) */
+} fit;
+
+static inline double *doubles(PyArrayObject *array)
+{
+    return (double *)PyArray_DATA(array);
+}
+
+/* A real number and a count, 0 for the default, with errors that name them. */
+int real_argument(PyObject *object, const char *name, double *value);
+int count_argument(PyObject *object, const char *name, int *value);
+
+/* x0 into self->x, and the default of maxfev, which depends on its length. */
+int fit_read_start(fit *self, PyObject *x0);
+
+/* diag as a new array of length n, or NULL: without an error where there is none. */
+PyArrayObject *fit_read_diag(PyObject *object, npy_intp n);
+
+/* Call func at x(n) and keep the answer as self->trial. Where epsilon is not NULL, it is
+ * set to the relative spacing of the type that func computes in. */
+int fit_evaluate(fit *self, npy_intp n, const double *x, double *epsilon);
+
+/* Make the arrays of a fit of m residuals; the start and the options are there. */
+int fit_allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag);
+
+/* Which bounds x is on, -1, 0 or 1 each, as a new (n,) array, or NULL. */
+PyObject *fit_active_mask(fit *self);
+
+/* Run the fit to its end. The residuals at the start are in self->trial. */
+int fit_run(fit *self);
+
+/* (J'J)^-1 as a new (n, n) array, or None where there is none; NULL on error. */
+PyObject *fit_covariance(fit *self);
+
+/* Bring the arrays of the result to what Python shows. */
+int fit_finish(fit *self);
+
+void fit_clear(fit *self);
+
+#endif

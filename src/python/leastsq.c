@@ -1,0 +1,117 @@
+/* leastsq: SciPy's arguments and SciPy's tuple. */
+#include "leastsq.h"
+
+#include <string.h>
+
+#include "fit.h"
+#include "kernels.h"
+
+/* The arguments of _minpack.leastsq, in their order. */
+enum {
+    FUNC,
+    X0,
+    ARGS,
+    DFUN,
+    FULL_OUTPUT,
+    COL_DERIV,
+    FTOL,
+    XTOL,
+    GTOL,
+    MAXFEV,
+    EPSFCN,
+    FACTOR,
+    DIAG,
+    KERNELS,
+    ARGUMENTS
+};
+
+/* The functions and the options; extra is the tuple of their further arguments. */
+static int read_options(fit *self, PyObject *module, PyObject *const *args,
+                        PyObject *extra /* borrowed */)
+{
+    lm_state *s = &self->state;
+
+    s->analytic = args[DFUN] != Py_None;
+    self->col_deriv = PyObject_IsTrue(args[COL_DERIV]);
+    if (self->col_deriv < 0 || callback_init(&self->func, "func", args[FUNC], extra) < 0
+        || (s->analytic && callback_init(&self->Dfun, "Dfun", args[DFUN], extra) < 0)
+        || real_argument(args[FTOL], "ftol", &s->ftol) < 0
+        || real_argument(args[XTOL], "xtol", &s->xtol) < 0
+        || real_argument(args[GTOL], "gtol", &s->gtol) < 0
+        || count_argument(args[MAXFEV], "maxfev", &s->maxfev) < 0
+        || real_argument(args[FACTOR], "factor", &s->factor) < 0
+        || choose_kernels(module, args[KERNELS], &s->kernels) < 0)
+        return -1;
+    if (s->analytic || args[EPSFCN] == Py_None) /* not used, or known from func */
+        return 0;
+    return real_argument(args[EPSFCN], "epsfcn", &s->epsfcn);
+}
+
+/* Returns a new reference, or NULL. */
+static PyObject *result(fit *self, int full_output)
+{
+    lm_state *s = &self->state;
+
+    if (!full_output)
+        return Py_BuildValue("Oi", self->x, s->info);
+    PyObject *cov = fit_covariance(self); /* new */
+    if (cov == NULL)
+        return NULL;
+    if (fit_finish(self) < 0) {
+        Py_DECREF(cov);
+        return NULL;
+    }
+    return Py_BuildValue("OiNOiiOOO", self->x, s->info, cov /* steals */, self->fvec,
+                         s->nfev, s->njev, self->fjac, self->ipvt, self->qtf);
+}
+
+PyObject *solve_leastsq(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    fit self;
+    PyArrayObject *diag = NULL;
+    PyObject *extra = NULL, *answer = NULL;
+    double epsilon;
+
+    memset(&self, 0, sizeof self);
+    if (nargs != ARGUMENTS) {
+        PyErr_SetString(PyExc_TypeError,
+                        "_minpack.leastsq is called by minpack.leastsq only");
+        return NULL;
+    }
+
+    /* Everything is checked before the first call. */
+    int full_output = PyObject_IsTrue(args[FULL_OUTPUT]);
+    extra = PyTuple_Check(args[ARGS]) ? Py_NewRef(args[ARGS])
+                                      : PyTuple_Pack(1, args[ARGS]); /* new */
+    if (full_output < 0 || extra == NULL || read_options(&self, module, args, extra) < 0
+        || fit_read_start(&self, args[X0]) < 0)
+        goto fail;
+    npy_intp n = PyArray_DIM(self.x, 0);
+    diag = fit_read_diag(args[DIAG], n); /* new */
+    if (PyErr_Occurred())
+        goto fail;
+
+    /* The first evaluation says how many residuals there are. */
+    if (fit_evaluate(&self, n, doubles(self.x), &epsilon) < 0)
+        goto fail;
+    npy_intp m = PyArray_DIM(self.trial, 0);
+    if (m < n) {
+        PyErr_Format(
+            PyExc_TypeError,
+            "func must return at least as many residuals as x0 has parameters: it "
+            "returned m = %zd for n = %zd",
+            (Py_ssize_t)m, (Py_ssize_t)n);
+        goto fail;
+    }
+    if (args[EPSFCN] == Py_None)
+        self.state.epsfcn = epsilon;
+
+    if (fit_allocate(&self, m, n, diag) < 0 || fit_run(&self) < 0)
+        goto fail;
+    answer = result(&self, full_output);
+fail:
+    Py_XDECREF(extra);
+    Py_XDECREF(diag);
+    fit_clear(&self);
+    return answer;
+}
