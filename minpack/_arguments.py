@@ -1,0 +1,98 @@
+"""Arguments that more than one function takes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_POSITIONAL = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+)
+
+
+def parameter_count(f: Callable[..., Any]) -> int:
+    """Count the parameters of a model ``f(xdata, a, b, ...)`` by its signature."""
+    try:
+        parameters = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):
+        parameters = ()  # type: ignore[assignment]
+    count = sum(parameter.kind in _POSITIONAL for parameter in parameters)
+    if count < 2:
+        raise ValueError(
+            "p0 is needed: the signature of f does not tell the number of parameters, "
+            "as f(xdata, a, b) would"
+        )
+    return count - 1
+
+
+def bounds_arrays(
+    bounds: Any, n: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Read bounds for n parameters: lower and upper, or None where all are infinite."""
+    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
+        pair = (bounds.lb, bounds.ub)
+    elif len(bounds) == 2:
+        pair = tuple(bounds)
+    else:
+        raise ValueError(
+            "bounds must be a pair (lower, upper) or have the attributes lb and ub, "
+            f"not {len(bounds)} items"
+        )
+    arrays = []
+    for name, bound in zip(("lower", "upper"), pair, strict=True):
+        array = np.array(bound, dtype=float)
+        if array.ndim == 0:
+            array = np.full(n, float(array))
+        if array.shape != (n,):
+            raise ValueError(
+                f"the {name} bounds must be one number or one for each of the {n} "
+                f"parameters, not of shape {array.shape}"
+            )
+        arrays.append(array)
+    lower, upper = arrays
+    wrong = ~(lower <= upper)
+    if wrong.any():
+        j = int(wrong.argmax())
+        raise ValueError(
+            f"the lower bound of parameter {j}, {lower[j]}, must not be greater than "
+            f"its upper bound, {upper[j]}"
+        )
+    if np.isneginf(lower).all() and np.isposinf(upper).all():
+        return None
+    return lower, upper
+
+
+def start_within(
+    lower: NDArray[np.float64], upper: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Choose a start: the middle of each interval, 1 from its one finite end, or 1."""
+    below, above = np.isfinite(lower), np.isfinite(upper)
+    start = np.ones_like(lower)
+    both = below & above
+    start[both] = 0.5 * (lower[both] + upper[both])
+    start[below & ~above] = lower[below & ~above] + 1
+    start[above & ~below] = upper[above & ~below] - 1
+    return start
+
+
+def check_start(
+    name: str,
+    start: NDArray[np.float64],
+    lower: NDArray[np.float64],
+    upper: NDArray[np.float64],
+) -> None:
+    """Raise a ValueError where a start is outside its bounds."""
+    outside = ~((lower <= start) & (start <= upper))
+    if outside.any():
+        j = int(outside.argmax())
+        raise ValueError(
+            f"{name} must be within the bounds: parameter {j} starts at {start[j]}, "
+            f"outside [{lower[j]}, {upper[j]}]"
+        )
