@@ -16,6 +16,7 @@
 !>        case (LM_RESIDUALS, LM_DIFFERENCE); evaluate fvec_trial at x_trial
 !>        case (LM_JACOBIAN); evaluate fjac at x
 !>        case (LM_ACCEPT); fvec = fvec_trial
+!>        case (LM_WEIGH); fjac and fvec_weighted by the loss, if there is one
 !>        end select
 !>     end do
 !>
@@ -24,11 +25,16 @@
 !> (1978), 105-116; J. J. Moré, B. S. Garbow and K. E. Hillstrom, User Guide for
 !> MINPACK-1, Argonne National Laboratory report ANL-80-74 (1980). Constants and
 !> the order of operations are MINPACK's: lmder and lmdif, which differ only in
-!> how they come by J.
+!> how they come by J. What goes beyond MINPACK is off unless the state asks for it:
+!> bounds on x (lm_bounds.f90), second-order differences (lm_differences.f90), and a loss:
+!> then the cost takes the place of |fvec|²/2, and the model is that of weighted residuals.
 module lm
    use, intrinsic :: iso_c_binding, only: c_int, c_double
-   use, intrinsic :: iso_c_binding, only: c_funloc, c_f_pointer, c_f_procpointer
+   use, intrinsic :: iso_c_binding, only: c_associated, c_funloc, c_f_pointer, c_f_procpointer
    use lm_types
+   use lm_bounds
+   use lm_differences, only: start_differences, next_difference
+   use minpack_covar, only: covar
    use minpack_lmpar, only: lmpar
    use reference_enorm, only: enorm
    use reference_difference, only: difference
@@ -36,12 +42,12 @@ module lm
    implicit none
    private
 
-   public :: lm_start, lm_step, lm_reference_kernels
+   public :: lm_start, lm_step, lm_covariance, lm_reference_kernels
 
    !> Where lm_step goes on.
    enum, bind(c)
-      enumerator :: START, FIRST_RESIDUALS, LINEARIZE, DIFFERENCES, NORMS, REPORT, FACTORIZE
-      enumerator :: PROPOSE, JUDGE, FINISH
+      enumerator :: START, FIRST_RESIDUALS, LINEARIZE, DIFFERENCES, NORMS, REPORT, WEIGH
+      enumerator :: NORMS_WEIGHED, FACTORIZE, PROPOSE, JUDGE, FINISH
    end enum
 
    !> s%request while the stepper needs nothing
@@ -69,6 +75,9 @@ contains
       s%nfev = 0
       s%njev = 0
       s%iter = 1
+      s%ndiff = 0
+      s%met = 0
+      s%last = 0
       s%par = 0
    end subroutine
 
@@ -79,38 +88,15 @@ contains
       s%request = NOTHING
       do while (s%request == NOTHING)
          if (s%stage == DIFFERENCES) then
-            call next_difference(s)
+            if (next_difference(s)) then
+               call ask(s, LM_DIFFERENCE, then=DIFFERENCES)
+            else
+               s%stage = REPORT
+            end if
          else
             call next_stage(s)
          end if
       end do
-   end subroutine
-
-   !> Take a difference that has come and ask for the next one; ANL-80-74, fdjac2.
-   subroutine next_difference(s)
-      type(lm_state), intent(inout) :: s
-
-      procedure(difference_kernel), pointer :: difference
-      real(wp), pointer, contiguous, dimension(:) :: x, x_trial, fvec, fvec_trial, norms
-      real(wp), pointer, contiguous :: fjac(:, :)
-
-      call c_f_pointer(s%x, x, [s%n])
-      call c_f_pointer(s%x_trial, x_trial, [s%n])
-      if (s%column > 0) then
-         call c_f_procpointer(s%kernels%difference, difference)
-         call c_f_pointer(s%fvec, fvec, [s%m])
-         call c_f_pointer(s%fvec_trial, fvec_trial, [s%m])
-         call c_f_pointer(s%fjac, fjac, [s%ldfjac, s%n])
-         call c_f_pointer(s%step, norms, [s%n])
-         norms(s%column) = difference(s%m, fvec_trial, fvec, s%h, fjac(:, s%column))
-      end if
-      if (s%column < s%n) then
-         s%column = s%column + 1
-         call move_one_parameter(s, x, x_trial)
-         call ask(s, LM_DIFFERENCE, then=DIFFERENCES)
-      else
-         s%stage = REPORT
-      end if
    end subroutine
 
    !> One stage of the algorithm, but for the differences.
@@ -121,6 +107,7 @@ contains
       procedure(factor_kernel), pointer :: factor
       real(wp), pointer, contiguous, dimension(:) :: x, fvec, diag, qtf
       real(wp), pointer, contiguous, dimension(:) :: x_trial, fvec_trial, step, work_n, work_m
+      real(wp), pointer, contiguous, dimension(:) :: fvec_weighted
       real(wp), pointer, contiguous :: fjac(:, :)
       integer(c_int), pointer, contiguous :: ipvt(:)
       integer :: j
@@ -144,7 +131,8 @@ contains
          call check_input(s, diag, x, x_trial)
 
       case (FIRST_RESIDUALS)
-         s%fnorm = norm(s%m, fvec_trial)
+         if (s%weighted == 0) s%fnorm_trial = norm(s%m, fvec_trial)
+         s%fnorm = s%fnorm_trial
          s%stage = LINEARIZE
          if (.not. is_usable(s, s%fnorm)) call finish_with(s, LM_NOT_FINITE)
          call ask(s, LM_ACCEPT, then=s%stage)
@@ -154,37 +142,56 @@ contains
             s%njev = s%njev + 1
             call ask(s, LM_JACOBIAN, then=NORMS)
          else
-            s%nfev = s%nfev + s%n
-            s%column = 0
+            call start_differences(s)
             s%stage = DIFFERENCES
          end if
 
-      case (NORMS)
+      case (NORMS, NORMS_WEIGHED)
          do j = 1, s%n
             step(j) = norm(s%m, fjac(:, j))
          end do
-         s%stage = REPORT
+         s%stage = merge(REPORT, FACTORIZE, s%stage == NORMS)
 
       case (REPORT)
+         if (c_associated(s%lower)) call note_active(s, x)
          call ask(s, LM_ITERATE, then=FACTORIZE)
+         if (s%last /= 0) s%stage = FINISH
+         if (s%weighted /= 0) s%stage = WEIGH
+
+      case (WEIGH)
+         call ask(s, LM_WEIGH, then=NORMS_WEIGHED)
+         if (s%last /= 0) s%stage = FINISH
 
       case (FACTORIZE)
          call keep_norms(s, step, acnorm=x_trial)
          if (s%stage == FINISH) return
-         call factor(s%m, s%n, fjac, s%ldfjac, ipvt, x_trial, step, work_n, fvec, &
-                     s%fnorm, work_m, s%scratch)
+         if (s%weighted == 0) then
+            call factor(s%m, s%n, fjac, s%ldfjac, ipvt, x_trial, step, work_n, fvec, &
+                        s%fnorm, work_m, s%scratch)
+         else
+            call c_f_pointer(s%fvec_weighted, fvec_weighted, [s%m])
+            call factor(s%m, s%n, fjac, s%ldfjac, ipvt, x_trial, step, work_n, fvec_weighted, &
+                        norm(s%m, fvec_weighted), work_m, s%scratch)
+         end if
          call test_gradient(s, norm, x, fjac, ipvt, diag, qtf, x_trial, work_n, work_m)
 
       case (PROPOSE)
-         call lmpar(norm, s%n, fjac, s%ldfjac, ipvt, diag, qtf, s%delta, s%par, &
-                    step, x_trial, work_n, work_m)
+         if (c_associated(s%lower)) then
+            call find_bounded_step(s, norm, x, fjac, ipvt, diag, qtf, step)
+         else
+            call lmpar(norm, s%n, fjac, s%ldfjac, ipvt, diag, qtf, s%delta, s%par, &
+                       step, x_trial, work_n, work_m)
+            step = -step
+         end if
          call make_trial_point(s, norm, x, diag, step, x_trial, work_n)
 
       case (JUDGE)
-         call judge_step(s, norm, norm(s%m, fvec_trial), x, fjac, ipvt, diag, &
+         if (s%weighted == 0) s%fnorm_trial = norm(s%m, fvec_trial)
+         call judge_step(s, norm, s%fnorm_trial, x, fjac, ipvt, diag, qtf, &
                          x_trial, step, work_n)
 
       case (FINISH)
+         if (c_associated(s%lower)) call note_active(s, x)
          call ask(s, LM_DONE, then=FINISH)
       end select
    end subroutine
@@ -203,6 +210,10 @@ contains
 
       s%info = info
       s%stage = FINISH
+      if (s%last_jacobian /= 0 .and. info /= LM_BAD_INPUT .and. info /= LM_NOT_FINITE) then
+         s%last = 1
+         s%stage = LINEARIZE
+      end if
    end subroutine
 
    subroutine ask_for_residuals(s, then)
@@ -222,6 +233,7 @@ contains
       bad = s%n <= 0 .or. s%m < s%n .or. s%ldfjac < s%m .or. s%maxfev <= 0 .or. &
             s%ftol < 0 .or. s%xtol < 0 .or. s%gtol < 0 .or. s%factor <= 0
       if (.not. bad .and. s%mode == 2) bad = any(diag <= 0)
+      if (.not. bad .and. c_associated(s%lower)) bad = .not. starts_within(s, x)
       if (bad) then
          call finish_with(s, LM_BAD_INPUT)
       else
@@ -230,18 +242,77 @@ contains
       end if
    end subroutine
 
-   !> x_trial = x + h e_j for the next forward difference; ANL-80-74, fdjac2.
-   subroutine move_one_parameter(s, x, x_trial)
-      type(lm_state), intent(inout) :: s
+   logical function starts_within(s, x)
+      type(lm_state), intent(in) :: s
       real(wp), intent(in) :: x(s%n)
-      real(wp), intent(out) :: x_trial(s%n)
-      real(wp) :: eps
+      real(wp), pointer, contiguous :: lower(:), upper(:)
 
-      eps = sqrt(larger(s%epsfcn, epsmch))
-      s%h = eps*abs(x(s%column))
-      if (s%h == 0) s%h = eps
-      x_trial = x
-      x_trial(s%column) = x(s%column) + s%h
+      call c_f_pointer(s%lower, lower, [s%n])
+      call c_f_pointer(s%upper, upper, [s%n])
+      starts_within = within_bounds(s%n, x, lower, upper)
+   end function
+
+   !> Which bounds x is on.
+   subroutine note_active(s, x)
+      type(lm_state), intent(in) :: s
+      real(wp), intent(in) :: x(s%n)
+      real(wp), pointer, contiguous :: lower(:), upper(:)
+      integer(c_int), pointer, contiguous :: active(:)
+
+      call c_f_pointer(s%lower, lower, [s%n])
+      call c_f_pointer(s%upper, upper, [s%n])
+      call c_f_pointer(s%active, active, [s%n])
+      call find_active(s%n, x, lower, upper, active)
+   end subroutine
+
+   !> bounded_step with its work space.
+   subroutine find_bounded_step(s, norm, x, r, ipvt, diag, qtf, p)
+      type(lm_state), intent(inout) :: s
+      procedure(norm_kernel) :: norm
+      real(wp), intent(in) :: x(s%n)
+      real(wp), intent(inout) :: r(s%ldfjac, s%n)
+      integer(c_int), intent(in) :: ipvt(s%n)
+      real(wp), intent(in) :: diag(s%n), qtf(s%n)
+      real(wp), intent(out) :: p(s%n)
+      real(wp), pointer, contiguous :: lower(:), upper(:), w(:, :)
+      integer(c_int), pointer, contiguous :: sets(:, :)
+
+      call c_f_pointer(s%lower, lower, [s%n])
+      call c_f_pointer(s%upper, upper, [s%n])
+      call c_f_pointer(s%active, sets, [s%n, 4])
+      call c_f_pointer(s%bounds_work, w, [s%n, s%n + 9])
+      call bounded_step(norm, s%n, r, s%ldfjac, ipvt, diag, qtf, x, lower, upper, s%delta, &
+                        s%par, p, s%met, sets(:, 2), sets(:, 3), sets(:, 4), w(:, 1), &
+                        w(:, 2), w(:, 3), w(:, 4), w(:, 5), w(:, 6), w(:, 7), w(:, 8), &
+                        w(:, 9), w(:, 10:))
+   end subroutine
+
+   !> (J'J)^-1 of a fit that has ended with the factors of J; with bounds, of the
+   !> parameters that are on none, and zero for the others. singular is 1, and cov is of no
+   !> use, where there is none.
+   subroutine lm_covariance(s, cov, work, singular) bind(c)
+      type(lm_state), intent(in) :: s
+      real(c_double), intent(inout) :: cov(s%n, s%n)
+      real(c_double), intent(out) :: work(s%n, s%n) !< work space
+      integer(c_int), intent(out) :: singular
+      real(wp), pointer, contiguous :: r(:, :), w(:, :)
+      integer(c_int), pointer, contiguous :: ipvt(:), sets(:, :)
+      procedure(norm_kernel), pointer :: norm
+
+      call c_f_pointer(s%fjac, r, [s%ldfjac, s%n])
+      call c_f_pointer(s%ipvt, ipvt, [s%n])
+      if (c_associated(s%lower)) then
+         call c_f_pointer(s%active, sets, [s%n, 4])
+         if (any(sets(:, 1) /= 0)) then
+            call c_f_procpointer(s%kernels%norm, norm)
+            call c_f_pointer(s%bounds_work, w, [s%n, s%n + 9])
+            call free_covariance(norm, s%n, r, s%ldfjac, ipvt, sets(:, 1), cov, work, &
+                                 singular, sets(:, 4), w(:, 1), w(:, 2), w(:, 3), w(:, 4), &
+                                 w(:, 5), w(:, 10:))
+            return
+         end if
+      end if
+      call covar(s%n, s%ldfjac, r, ipvt, cov, work, singular)
    end subroutine
 
    !> Whether to go on with a fit that has met this norm, of residuals, a column of
@@ -319,29 +390,42 @@ contains
       if (s%delta == 0) s%delta = s%factor
    end subroutine
 
-   !> The step is minus what lmpar found; its length also bounds the first one.
+   !> x + p; the length of p also bounds the first step, unless a bound has cut it.
    subroutine make_trial_point(s, norm, x, diag, step, x_trial, scaled_step)
       type(lm_state), intent(inout) :: s
       procedure(norm_kernel) :: norm
       real(wp), intent(in) :: x(s%n), diag(s%n)
-      real(wp), intent(inout) :: step(s%n)
+      real(wp), intent(in) :: step(s%n)
       real(wp), intent(out) :: x_trial(s%n)
       real(wp), intent(out) :: scaled_step(s%n) !< work space
 
-      step = -step
       x_trial = x + step
+      if (c_associated(s%lower)) call keep_within_bounds(s, x_trial)
       scaled_step = diag*step
       s%pnorm = norm(s%n, scaled_step)
       if (is_usable(s, s%pnorm)) then
-         if (s%iter == 1) s%delta = smaller(s%delta, s%pnorm)
+         if (s%iter == 1 .and. s%met == 0) s%delta = smaller(s%delta, s%pnorm)
          call ask_for_residuals(s, then=JUDGE)
       else
          call finish_with(s, LM_NOT_FINITE)
       end if
    end subroutine
 
+   subroutine keep_within_bounds(s, x_trial)
+      type(lm_state), intent(in) :: s
+      real(wp), intent(inout) :: x_trial(s%n)
+      real(wp), pointer, contiguous :: lower(:), upper(:)
+      integer(c_int), pointer, contiguous :: sets(:, :)
+
+      call c_f_pointer(s%lower, lower, [s%n])
+      call c_f_pointer(s%upper, upper, [s%n])
+      call c_f_pointer(s%active, sets, [s%n, 4])
+      call place_on_bounds(s%n, lower, upper, sets(:, 2), x_trial)
+   end subroutine
+
    !> The largest cosine between fvec and a column of J: max |(R'Q'f)_j| over
-   !> |fvec| |J e_j|.
+   !> |fvec| |J e_j|. With bounds, that of the projected gradient: a parameter that its
+   !> bound holds back does not count.
    function largest_cosine(s, r, ipvt, qtf, acnorm) result(gnorm)
       type(lm_state), intent(in) :: s
       real(wp), intent(in) :: r(s%ldfjac, s%n), qtf(s%n), acnorm(s%n)
@@ -349,15 +433,20 @@ contains
       real(wp) :: gnorm
       real(wp) :: total
       integer :: i, j
+      integer(c_int), pointer, contiguous :: active(:)
 
       gnorm = 0
       if (s%fnorm == 0) return
+      if (c_associated(s%lower)) call c_f_pointer(s%active, active, [s%n])
       do j = 1, s%n
          if (acnorm(ipvt(j)) == 0) cycle
          total = 0
          do i = 1, j
             total = total + r(i, j)*(qtf(i)/s%fnorm)
          end do
+         if (c_associated(s%lower)) then
+            if (is_blocked(active(ipvt(j)), total)) cycle
+         end if
          gnorm = larger(gnorm, abs(total/acnorm(ipvt(j))))
       end do
    end function
@@ -365,14 +454,14 @@ contains
    !> Compare what the trial point gained with what the linear model promised, set
    !> the next step bound by it, take the point or leave it, and test for the end;
    !> Moré (1978), section 4.
-   subroutine judge_step(s, norm, fnorm_trial, x, r, ipvt, diag, x_trial, step, work_n)
+   subroutine judge_step(s, norm, fnorm_trial, x, r, ipvt, diag, qtf, x_trial, step, work_n)
       type(lm_state), intent(inout) :: s
       procedure(norm_kernel) :: norm
       real(wp), intent(in) :: fnorm_trial
       real(wp), intent(inout) :: x(s%n)
       real(wp), intent(in) :: r(s%ldfjac, s%n)
       integer(c_int), intent(in) :: ipvt(s%n)
-      real(wp), intent(in) :: diag(s%n), x_trial(s%n), step(s%n)
+      real(wp), intent(in) :: diag(s%n), qtf(s%n), x_trial(s%n), step(s%n)
       real(wp), intent(out) :: work_n(s%n)
 
       real(wp), parameter :: least_ratio = 0.0001_wp
@@ -383,7 +472,7 @@ contains
       ! times worse
       actred = -1
       if (0.1_wp*fnorm_trial < s%fnorm) actred = 1 - (fnorm_trial/s%fnorm)**2
-      call predict(s, norm, r, ipvt, step, work_n, prered, dirder)
+      call predict(s, norm, r, ipvt, qtf, step, work_n, prered, dirder)
       ratio = 0
       if (prered /= 0) ratio = actred/prered
 
@@ -402,7 +491,7 @@ contains
 
       s%info = verdict(s, actred, prered, ratio)
       if (s%info /= 0) then
-         s%stage = FINISH
+         call finish_with(s, s%info)
       else if (accepted) then
          s%stage = LINEARIZE
       else
@@ -412,11 +501,13 @@ contains
    end subroutine
 
    !> The reduction of |fvec|² that the linear model predicts and its directional
-   !> derivative along p, both relative to |fvec|², from |J p|² and par |D p|².
-   subroutine predict(s, norm, r, ipvt, step, rp, prered, dirder)
+   !> derivative along p, both relative to |fvec|², from |J p|² and par |D p|², or, where p
+   !> is no solution of the damped equations because a bound has cut it, by their
+   !> definition.
+   subroutine predict(s, norm, r, ipvt, qtf, step, rp, prered, dirder)
       type(lm_state), intent(in) :: s
       procedure(norm_kernel) :: norm
-      real(wp), intent(in) :: r(s%ldfjac, s%n), step(s%n)
+      real(wp), intent(in) :: r(s%ldfjac, s%n), qtf(s%n), step(s%n)
       integer(c_int), intent(in) :: ipvt(s%n)
       real(wp), intent(out) :: rp(s%n) !< work space
       real(wp), intent(out) :: prered, dirder
@@ -432,12 +523,21 @@ contains
       end do
       jp_part = norm(s%n, rp)/s%fnorm
       par_part = (sqrt(s%par)*s%pnorm)/s%fnorm
-      prered = jp_part**2 + par_part**2/0.5_wp
-      dirder = -(jp_part**2 + par_part**2)
+      if (s%met == 0) then
+         prered = jp_part**2 + par_part**2/0.5_wp
+         dirder = -(jp_part**2 + par_part**2)
+      else
+         dirder = 0
+         do i = 1, s%n
+            dirder = dirder + (qtf(i)/s%fnorm)*(rp(i)/s%fnorm)
+         end do
+         prered = larger(0.0_wp, -(2*dirder + jp_part**2))
+      end if
    end subroutine
 
    !> Shrink the bound after a poor step, by the minimizer of the parabola through
-   !> what is known, and let it grow after a good one.
+   !> what is known, and let it grow after a good one. A good step is not why delta should
+   !> shrink where it is short because a bound on x has cut it.
    subroutine update_bound(s, fnorm_trial, actred, dirder, ratio)
       type(lm_state), intent(inout) :: s
       real(wp), intent(in) :: fnorm_trial, actred, dirder, ratio
@@ -445,7 +545,7 @@ contains
 
       if (ratio > 0.25_wp) then
          if (s%par == 0 .or. ratio >= 0.75_wp) then
-            s%delta = s%pnorm/0.5_wp
+            if (s%met == 0 .or. s%delta < s%pnorm/0.5_wp) s%delta = s%pnorm/0.5_wp
             s%par = 0.5_wp*s%par
          end if
       else

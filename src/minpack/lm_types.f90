@@ -72,7 +72,7 @@ module lm_types
       real(c_double) :: factor   !< the first step bound, in units of |D x|
       type(lm_kernels) :: kernels
       ! What goes beyond MINPACK
-      integer(c_int) :: points        !< 3: second-order differences; else forward ones
+      integer(c_int) :: points        !< 3: second-order differences, without epsfcn; else forward ones
       integer(c_int) :: trials_only   !< 1: nfev and maxfev do not count differences
       integer(c_int) :: last_jacobian !< 1: at the end fjac is the Jacobian at x
       integer(c_int) :: weighted      !< 1: there is a loss: the driver sees to LM_WEIGH
@@ -94,7 +94,7 @@ module lm_types
       type(c_ptr) :: fvec_trial  !< (m) the residuals that were asked for
       type(c_ptr) :: step        !< (n) the step p; work space
       type(c_ptr) :: work_n      !< (n) work space
-      type(c_ptr) :: work_m      !< (m) work space; may be fvec_trial
+      type(c_ptr) :: work_m      !< (m) work space; may be fvec_trial unless points is 3
       type(c_ptr) :: scratch     !< what the kernels need beside: see lm_fast_scratch
       ! What the stepper says
       integer(c_int) :: request

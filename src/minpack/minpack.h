@@ -100,7 +100,7 @@ typedef struct lm_state {
     const double *fvec_trial; /* (m) the residuals that were asked for */
     double *step;             /* (n) work space */
     double *work_n;           /* (n) work space */
-    double *work_m;           /* (m) work space; may be fvec_trial */
+    double *work_m;           /* (m) work space; may be fvec_trial unless points is 3 */
     void *scratch;            /* for the fast kernels: lm_fast_scratch(m, n) bytes */
 
     /* What the stepper says */
@@ -146,6 +146,11 @@ void lm_step(lm_state *state);
  * of R holds a zero. */
 void lm_covar(int n, int ldr, const double *r, const int *ipvt, double *cov, double *work,
               int *singular);
+
+/* The same of a fit that has ended with its factors (info 1 to 8, no last_jacobian). With
+ * bounds it is that of the parameters on none, with zeros for the others. Where singular
+ * is 1, cov is of no use. */
+void lm_covariance(const lm_state *state, double *cov, double *work, int *singular);
 
 /* Your functions. A negative value stops the fit and becomes its info. */
 typedef int (*lm_residuals)(int m, int n, const double *x, double *fvec, void *user_data);

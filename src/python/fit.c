@@ -261,8 +261,7 @@ PyObject *fit_covariance(fit *self)
     PyObject *cov = PyArray_SimpleNew(2, shape, NPY_DOUBLE); /* new */
     double *work = PyMem_New(double, (Py_ssize_t)s->n * s->n);
     if (cov != NULL && work != NULL) {
-        lm_covar(s->n, s->ldfjac, s->fjac, s->ipvt, PyArray_DATA((PyArrayObject *)cov),
-                 work, &singular);
+        lm_covariance(s, PyArray_DATA((PyArrayObject *)cov), work, &singular);
         if (singular)
             Py_SETREF(cov, Py_NewRef(Py_None));
     } else if (cov != NULL) {

@@ -1,0 +1,204 @@
+!> The Jacobian by differences, one evaluation at a time.
+!>
+!> Forward differences are those of ANL-80-74, fdjac2. Of second order are the central
+!> difference and, where a bound is in the way, the one with both points on one side;
+!> both are the derivative at x of the parabola through three points. With bounds no
+!> point is outside: a step turns round, and where neither side has room for it, it is
+!> as long as the wider side. A parameter whose bounds are equal is not moved.
+module lm_differences
+   use, intrinsic :: iso_c_binding, only: c_int, c_associated, c_f_pointer, c_f_procpointer
+   use lm_types
+   implicit none
+   private
+
+   public :: start_differences, next_difference
+
+   !> The error of a second-order difference falls with h² and grows with epsmch/h.
+   real(wp), parameter :: cube_root_of_epsmch = 6.0554544524e-6_wp
+
+contains
+
+   !> Before the first column: count the evaluations to come.
+   subroutine start_differences(s)
+      type(lm_state), intent(inout) :: s
+      integer :: evaluations, j
+
+      s%column = 0
+      s%side = sides(s)
+      evaluations = 0
+      do j = 1, s%n
+         if (can_move(s, j)) evaluations = evaluations + sides(s)
+      end do
+      s%ndiff = s%ndiff + evaluations
+      if (s%trials_only == 0) s%nfev = s%nfev + evaluations
+   end subroutine
+
+   !> Take the evaluation that has come and make x_trial that of the next one; .false.
+   !> where there is none left.
+   logical function next_difference(s) result(more)
+      type(lm_state), intent(inout) :: s
+
+      if (s%column > 0) call take_evaluation(s)
+      more = .true.
+      if (s%side < sides(s)) then
+         s%side = s%side + 1
+         call move_parameter(s)
+         return
+      end if
+      do while (s%column < s%n)
+         s%column = s%column + 1
+         if (can_move(s, s%column)) then
+            s%side = 1
+            call move_parameter(s)
+            return
+         end if
+         call clear_column(s)
+      end do
+      more = .false.
+   end function
+
+   !> Evaluations for a column.
+   pure integer function sides(s)
+      type(lm_state), intent(in) :: s
+
+      sides = merge(2, 1, s%points == 3)
+   end function
+
+   logical function can_move(s, j)
+      type(lm_state), intent(in) :: s
+      integer, intent(in) :: j
+      real(wp), pointer, contiguous :: lower(:), upper(:)
+
+      can_move = .true.
+      if (.not. c_associated(s%lower)) return
+      call c_f_pointer(s%lower, lower, [s%n])
+      call c_f_pointer(s%upper, upper, [s%n])
+      can_move = lower(j) < upper(j)
+   end function
+
+   !> The column of a parameter that cannot move.
+   subroutine clear_column(s)
+      type(lm_state), intent(in) :: s
+      real(wp), pointer, contiguous :: fjac(:, :), norms(:)
+
+      call c_f_pointer(s%fjac, fjac, [s%ldfjac, s%n])
+      call c_f_pointer(s%step, norms, [s%n])
+      fjac(:s%m, s%column) = 0
+      norms(s%column) = 0
+   end subroutine
+
+   !> The difference quotient of fvec_trial: the column of fjac, or its second part.
+   subroutine take_evaluation(s)
+      type(lm_state), intent(in) :: s
+
+      procedure(difference_kernel), pointer :: difference
+      procedure(norm_kernel), pointer :: norm
+      real(wp), pointer, contiguous, dimension(:) :: fvec, fvec_trial, norms, second
+      real(wp), pointer, contiguous :: fjac(:, :)
+
+      call c_f_procpointer(s%kernels%difference, difference)
+      call c_f_pointer(s%fvec, fvec, [s%m])
+      call c_f_pointer(s%fvec_trial, fvec_trial, [s%m])
+      call c_f_pointer(s%fjac, fjac, [s%ldfjac, s%n])
+      call c_f_pointer(s%step, norms, [s%n])
+      if (s%side == 1) then
+         norms(s%column) = difference(s%m, fvec_trial, fvec, s%h, fjac(:, s%column))
+      else
+         call c_f_procpointer(s%kernels%norm, norm)
+         call c_f_pointer(s%work_m, second, [s%m])
+         norms(s%column) = difference(s%m, fvec_trial, fvec, s%h, second)
+         call combine(s%m, s%h_first, s%h, fjac(:, s%column), second)
+         norms(s%column) = norm(s%m, fjac(:, s%column))
+      end if
+   end subroutine
+
+   !> The derivative at x of the parabola through x, x + h1 and x + h2, from the
+   !> difference quotients d1 and d2 of the last two.
+   pure subroutine combine(m, h1, h2, d1, d2)
+      integer(c_int), intent(in) :: m
+      real(wp), intent(in) :: h1, h2
+      real(wp), intent(inout) :: d1(m) !< out: the derivative
+      real(wp), intent(in) :: d2(m)
+      real(wp) :: w1, w2
+      integer :: i
+
+      w1 = h2/(h2 - h1)
+      w2 = -h1/(h2 - h1)
+      do i = 1, m
+         d1(i) = w1*d1(i) + w2*d2(i)
+      end do
+   end subroutine
+
+   !> x_trial = x with one parameter moved by s%h.
+   subroutine move_parameter(s)
+      type(lm_state), intent(inout) :: s
+      real(wp), pointer, contiguous :: x(:), x_trial(:), lower(:), upper(:)
+
+      call c_f_pointer(s%x, x, [s%n])
+      call c_f_pointer(s%x_trial, x_trial, [s%n])
+      if (c_associated(s%lower)) then
+         call c_f_pointer(s%lower, lower, [s%n])
+         call c_f_pointer(s%upper, upper, [s%n])
+         call choose_step(s, x(s%column), lower(s%column), upper(s%column))
+         call copy_moved(s, x, x_trial)
+         if (x_trial(s%column) > upper(s%column)) x_trial(s%column) = upper(s%column)
+         if (x_trial(s%column) < lower(s%column)) x_trial(s%column) = lower(s%column)
+      else
+         call choose_step(s, x(s%column), -huge(1.0_wp), huge(1.0_wp))
+         call copy_moved(s, x, x_trial)
+      end if
+   end subroutine
+
+   subroutine copy_moved(s, x, x_trial)
+      type(lm_state), intent(in) :: s
+      real(wp), intent(in) :: x(s%n)
+      real(wp), intent(out) :: x_trial(s%n)
+
+      x_trial = x
+      x_trial(s%column) = x(s%column) + s%h
+   end subroutine
+
+   !> s%h, by which a parameter at x is moved: forward or, before a bound, back; for the
+   !> second point to the other side or, where that is too near, on to twice the step.
+   subroutine choose_step(s, x, lower, upper)
+      type(lm_state), intent(inout) :: s
+      real(wp), intent(in) :: x, lower, upper
+      real(wp) :: h, above, below
+
+      above = upper - x
+      below = x - lower
+      if (s%side == 2) then
+         h = s%h_first
+         s%h = merge(-h, 2*h, abs(h) <= smaller(above, below))
+         return
+      end if
+
+      h = step_length(s, x)
+      if (s%points == 3 .and. h > smaller(above, below)) then
+         h = merge(smaller(h, above/2), -smaller(h, below/2), above >= below)
+      else if (h > above) then
+         if (h > below) h = larger(above, below)
+         if (below >= h) h = -h
+      end if
+      s%h = h
+      s%h_first = h
+   end subroutine
+
+   !> The length of a step from x that no bound cuts.
+   function step_length(s, x) result(h)
+      type(lm_state), intent(in) :: s
+      real(wp), intent(in) :: x
+      real(wp) :: h
+      real(wp), pointer, contiguous :: diff_step(:)
+      real(wp) :: eps
+
+      eps = sqrt(larger(s%epsfcn, epsmch))
+      if (s%points == 3) eps = cube_root_of_epsmch
+      if (c_associated(s%diff_step)) then
+         call c_f_pointer(s%diff_step, diff_step, [s%n])
+         eps = abs(diff_step(s%column))
+      end if
+      h = eps*abs(x)
+      if (h == 0) h = eps
+   end function
+end module
