@@ -21,16 +21,20 @@ import scipy
 
 import minpack
 from agreement import same_bits, same_paths
+from bounds import bounded
 from footprint import footprint
 from hotspots import hotspots
 from own_time import own_time
 from report import wrapped
 from whole_fits import threads, whole_fits
+from wrappers import wrappers
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "own-time": ("Own time", own_time),
     "whole-fits": ("Whole fits", whole_fits),
+    "wrappers": ("curve_fit and least_squares", wrappers),
+    "bounds": ("Bounds", bounded),
     "threads": ("Two threads", threads),
     "footprint": ("Import, wheel, memory", footprint),
     "bits": ("The same bits", same_bits),

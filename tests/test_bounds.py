@@ -1,0 +1,265 @@
+"""Bounds: never left, found where they bind, and of no account where they don't."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.optimize
+from numpy.typing import NDArray
+
+import minpack
+from problems import mgh, nist
+from problems.bounded import PROBLEMS, Problem
+
+Array = NDArray[np.float64]
+
+JACOBIANS = ("2-point", "3-point", "cs")
+T = np.linspace(0, 4, 50)
+Y = 3 * np.exp(-1.3 * T) + 0.5 + 0.01 * np.sin(40 * T)
+
+
+def decay(t: Array, a: float, b: float, c: float) -> Array:
+    """Return a decay on a background."""
+    value: Array = a * np.exp(-b * t) + c
+    return value
+
+
+def residuals(x: Array) -> Array:
+    """Return those of the decay."""
+    return decay(T, x[0], x[1], x[2]) - Y
+
+
+def recorded(
+    function: Callable[[Array], Array], points: list[Array]
+) -> Callable[[Array], Array]:
+    """Return the function, which then notes every point it is evaluated at."""
+
+    def recording(x: Array) -> Array:
+        points.append(x.real.copy())
+        return function(x)
+
+    return recording
+
+
+def quiet_fit(solver: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """Fit without the warnings of the residuals."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        return solver(*args, **options)
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=str)
+def test_no_evaluation_is_outside_the_bounds(problem: Problem) -> None:
+    points: list[Array] = []
+    fit = quiet_fit(
+        minpack.least_squares,
+        recorded(problem.residuals, points),
+        problem.start,
+        bounds=(problem.lower, problem.upper),
+    )
+    evaluated = np.array(points)
+    assert np.all((problem.lower <= evaluated) & (evaluated <= problem.upper))
+    assert fit.success
+    assert fit.cost <= 0.5 * np.sum(problem.residuals(problem.start) ** 2)
+    np.testing.assert_array_equal(
+        fit.active_mask,
+        np.where(fit.x == problem.lower, -1, np.where(fit.x == problem.upper, 1, 0)),
+    )
+
+
+@pytest.mark.parametrize("jac", JACOBIANS)
+@pytest.mark.parametrize("side", [-1, 1])
+def test_differences_turn_inward_at_a_bound(jac: str, side: int) -> None:
+    points: list[Array] = []
+    solution = minpack.least_squares(residuals, [1, 1, 0]).x
+    bounds = (solution, np.inf) if side < 0 else (-np.inf, solution)
+    fit = minpack.least_squares(
+        recorded(residuals, points), solution, jac=jac, bounds=bounds
+    )
+    assert np.all(side * (np.array(points) - solution) <= 0)
+    exact = np.stack(
+        [
+            residuals(fit.x + 1e-30j * unit).imag / 1e-30
+            for unit in np.eye(3, dtype=complex)
+        ],
+        axis=1,
+    )
+    np.testing.assert_allclose(fit.jac, exact, atol=2e-7)
+
+
+def test_costs_are_no_worse_than_those_of_other_methods() -> None:
+    """With a relative 1e-6 in 95 of 100, and in fewer evaluations."""
+    better, ours, theirs = [], [], []
+    for problem in PROBLEMS[:: len(PROBLEMS) // 85]:
+        costs = {}
+        for method in ("lm", "trf", "dogbox"):
+            points: list[Array] = []
+            solver: Any = (minpack if method == "lm" else scipy.optimize).least_squares
+            fit = quiet_fit(
+                solver,
+                recorded(problem.residuals, points),
+                problem.start,
+                bounds=(problem.lower, problem.upper),
+                method=method,
+            )
+            costs[method] = fit.cost
+            (ours if method == "lm" else theirs).append(len(points))
+        best = min(costs["trf"], costs["dogbox"])
+        better.append(costs["lm"] <= best * (1 + 1e-6) + 1e-20)
+    assert len(better) >= 60
+    assert np.mean(better) >= 0.95
+    assert np.median(ours) < np.median(theirs[0::2])
+    assert np.median(ours) < np.median(theirs[1::2])
+
+
+@pytest.mark.parametrize("dataset", nist.DATASETS, ids=lambda d: d.name)
+@pytest.mark.parametrize("kernels", ["fast", "reference"])
+def test_far_bounds_change_no_bit(dataset: nist.Dataset, kernels: str) -> None:
+    """One finite bound, so that the step is that with bounds."""
+    solver = minpack.curve_fit
+    far = (np.full(dataset.n, -1e300), np.full(dataset.n, np.inf))
+    paths: list[list[Array]] = [[], []]
+    for bounds, points in zip(((-np.inf, np.inf), far), paths, strict=True):
+
+        def model(x: Array, *b: float, points: list[Array] = points) -> Array:
+            points.append(np.array(b))
+            return dataset.model(np.array(b), x)
+
+        quiet_fit(
+            solver,
+            model,
+            dataset.x,
+            dataset.y,
+            dataset.starts[1],
+            bounds=bounds,
+            kernels=kernels,
+        )
+    np.testing.assert_array_equal(*paths)
+
+
+def test_a_parameter_leaves_the_bound_it_starts_on() -> None:
+    free = minpack.least_squares(residuals, [1, 1, 0])
+    fit = minpack.least_squares(
+        residuals, [1, 1, 0], bounds=([1, -np.inf, 0], [np.inf, np.inf, 1])
+    )
+    np.testing.assert_allclose(fit.x, free.x, rtol=1e-6)
+    assert not fit.active_mask.any()
+
+
+def test_a_bound_binds_where_the_gradient_says_so() -> None:
+    fit = minpack.least_squares(residuals, [1, 1, 0], bounds=(-np.inf, [2, np.inf, 1]))
+    assert fit.x[0] == 2
+    assert fit.active_mask.tolist() == [1, 0, 0]
+    assert fit.grad[0] < 0
+    assert fit.optimality == np.abs(fit.grad[1:]).max()
+    held = minpack.least_squares(lambda p: residuals(np.array([2, *p])), [1, 0])
+    np.testing.assert_allclose(fit.x[1:], held.x, rtol=1e-5)
+    np.testing.assert_allclose(fit.cost, held.cost, rtol=1e-8)
+
+
+def test_equal_bounds_fix_a_parameter() -> None:
+    points: list[Array] = []
+    fit = minpack.least_squares(
+        recorded(residuals, points),
+        [1, 1.5, 0],
+        bounds=([-np.inf, 1.5, -np.inf], [np.inf, 1.5, np.inf]),
+    )
+    held = minpack.least_squares(
+        lambda p: residuals(np.array([p[0], 1.5, p[1]])), [1, 0]
+    )
+    assert np.all(np.array(points)[:, 1] == 1.5)
+    np.testing.assert_allclose(fit.x[[0, 2]], held.x, rtol=1e-6)
+    assert fit.active_mask[1] == -1
+    assert not fit.jac[:, 1].any()
+
+
+def test_everything_may_be_fixed() -> None:
+    fit = minpack.least_squares(residuals, [1, 1, 0], bounds=([1, 1, 0], [1, 1, 0]))
+    assert fit.x.tolist() == [1, 1, 0]
+    assert fit.success
+    assert fit.nfev == 1
+
+
+def test_the_covariance_is_that_of_the_free_parameters() -> None:
+    popt, pcov = minpack.curve_fit(
+        decay, T, Y, [1, 1, 0], bounds=(-np.inf, [2, np.inf, np.inf])
+    )
+    held, held_cov = minpack.curve_fit(
+        lambda t, b, c: decay(t, 2, b, c), T, Y, [1, 0], absolute_sigma=True
+    )
+    variance = np.sum(residuals(popt) ** 2) / (T.size - 3)
+    assert popt[0] == 2
+    assert not pcov[0].any()
+    assert not pcov[:, 0].any()
+    np.testing.assert_allclose(popt[1:], held, rtol=1e-5)
+    np.testing.assert_allclose(pcov[1:, 1:], held_cov * variance, rtol=1e-3)
+
+
+def test_the_covariance_of_bounds_that_do_not_bind_is_the_usual_one() -> None:
+    np.testing.assert_allclose(
+        minpack.curve_fit(decay, T, Y, [1, 1, 0], bounds=(0, 10))[1],
+        minpack.curve_fit(decay, T, Y, [1, 1, 0])[1],
+        rtol=1e-6,
+    )
+
+
+def test_a_linear_problem_takes_one_step() -> None:
+    """The step is the exact minimum of the model within the bounds."""
+    rng = np.random.default_rng(5)
+    matrix, right = rng.normal(size=(60, 20)), rng.normal(size=60)
+    fit = minpack.least_squares(
+        lambda x: matrix @ x - right,
+        np.full(20, 0.01),
+        jac=lambda x: matrix,
+        bounds=(0, np.inf),
+        gtol=1e-12,
+    )
+    exact = scipy.optimize.nnls(matrix, right)[0]
+    np.testing.assert_allclose(fit.x, exact, atol=1e-12)
+    assert fit.nfev <= 3
+    assert np.all((fit.x == 0) == (fit.active_mask == -1))
+
+
+@pytest.mark.parametrize("loss", ["soft_l1", "huber", "cauchy", "arctan"])
+def test_bounds_hold_with_a_loss(loss: str) -> None:
+    y = Y.copy()
+    y[::9] += 2
+    bounds = (np.zeros(3), np.array([2.5, 10, 10]))
+    options = {"bounds": bounds, "loss": loss, "f_scale": 0.1}
+
+    def contaminated(x: Array) -> Array:
+        return decay(T, x[0], x[1], x[2]) - y
+
+    fit = minpack.least_squares(contaminated, [1, 1, 1], **options)
+    trf = scipy.optimize.least_squares(
+        contaminated, [1, 1, 1], xtol=1e-14, ftol=1e-14, gtol=1e-14, **options
+    )
+    assert fit.x[0] == 2.5
+    assert fit.cost <= trf.cost * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("problem", mgh.PROBLEMS[::3], ids=str)
+def test_a_point_without_residuals_is_not_the_end(problem: mgh.Problem) -> None:
+    """Where the residuals are not finite beyond a wall, the step gets shorter."""
+    wall = float(np.abs(problem.start).max()) + 1
+
+    def walled(x: Array) -> Array:
+        if np.abs(x).max() > wall:
+            return np.full(problem.m, np.nan)
+        return problem.residuals(x)
+
+    fit = quiet_fit(minpack.least_squares, walled, problem.start)
+    start = problem.residuals(problem.start)
+    assert np.isfinite(fit.cost)
+    assert fit.cost <= 0.5 * start @ start
+
+
+def test_a_start_outside_is_an_error_that_names_the_parameter() -> None:
+    with pytest.raises(ValueError, match=r"x0 .* parameter 1 starts at 5"):
+        minpack.least_squares(residuals, [1, 5, 0], bounds=(-10, [9, 4, 9]))
+    with pytest.raises(ValueError, match=r"p0 .* parameter 1 starts at 5"):
+        minpack.curve_fit(decay, T, Y, [1, 5, 0], bounds=(-10, [9, 4, 9]))
