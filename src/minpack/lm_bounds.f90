@@ -135,8 +135,10 @@ contains
       pure function multiplier(j)
          integer, intent(in) :: j
          real(wp) :: multiplier
+         integer :: k
 
-         multiplier = dot_product(r(:j, j), model(:j)) + par*diag(ipvt(j))**2*p(ipvt(j))
+         k = ipvt(j)
+         multiplier = dot_product(r(:j, j), model(:j)) + par*diag(k)*(diag(k)*p(k))
       end function
 
       !> On a bound that the gradient holds them to, or with bounds that are equal.
@@ -170,12 +172,12 @@ contains
          end if
 
          wa1 = qtf
-         rest = delta**2
+         rest = 1
          k = 0
          do j = 1, n
             if (set(ipvt(j)) /= INSIDE) then
                wa1(:j) = wa1(:j) + r(:j, j)*target(ipvt(j))
-               rest = rest - (diag(ipvt(j))*target(ipvt(j)))**2
+               rest = rest - (diag(ipvt(j))*target(ipvt(j))/delta)**2
             else
                k = k + 1
                a(:j, k) = r(:j, j)
@@ -184,9 +186,9 @@ contains
                wa2(k) = norm(n, a(:, k))
             end if
          end do
-         ! The parameters on their bounds may use up the region but for a tenth, by which
-         ! lmpar too may exceed it.
-         rest = sqrt(larger(rest, (0.1_wp*delta)**2))
+         ! The parameters on their bounds may use up the region but for a tenth of delta,
+         ! by which lmpar too may exceed it.
+         rest = delta*sqrt(larger(rest, 0.01_wp))
          call factor(n, free, a, n, pivots, wa2, wa3, wa4, wa1, 0.0_wp, wa5, c_null_ptr)
          call lmpar(norm, free, a, n, pivots, d, wa5, rest, par, wa6, wa1, wa2, wa3)
          k = 0
