@@ -4,7 +4,9 @@ MINPACK's Levenberg-Marquardt algorithm in Fortran, with SciPy's interface and n
 dependency but NumPy.
 """
 
+from minpack._least_squares import least_squares
 from minpack._leastsq import leastsq
+from minpack._result import OptimizeResult
 
-__all__ = ["leastsq"]
+__all__ = ["OptimizeResult", "least_squares", "leastsq"]
 __version__ = "0.1.0"

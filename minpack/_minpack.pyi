@@ -1,6 +1,6 @@
 """The compiled part: a fit from Python's arguments to a tuple of results."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,39 @@ def leastsq(
     ]
 ):
     """Fit; the short result where full_output is False, else the long one."""
+
+def least_squares(
+    fun: Callable[..., ArrayLike],
+    x0: ArrayLike,
+    jac: str | Callable[..., ArrayLike],
+    lower: _Vector | None,  # both, (n,), or neither; x0 is within
+    upper: _Vector | None,
+    ftol: float,
+    xtol: float,
+    gtol: float,
+    diag: _Vector | None,
+    loss: str | Callable[[_Vector], ArrayLike],
+    f_scale: float,
+    diff_step: _Vector | None,
+    max_nfev: int,
+    args: Sequence[Any],
+    kwargs: dict[str, Any] | None,
+    # x, fun, cost, nit, nfev, optimality of each new iterate; whether to stop
+    observer: Callable[[_Vector, _Vector, float, int, int, float], bool] | None,
+    /,
+) -> tuple[
+    _Vector,  # x, (n,)
+    float,  # cost
+    _Vector,  # fun, (m,)
+    _Vector,  # jac, (m, n); with a loss the weighted one
+    _Vector,  # grad, (n,)
+    float,  # optimality
+    NDArray[np.intp],  # active_mask, (n,)
+    int,  # nfev
+    int,  # njev
+    int | None,  # info; None where the observer has stopped the fit
+]:
+    """Fit, and return what there is to know at the solution."""
 
 def instruction_sets() -> tuple[str, ...]:
     """Name the instruction sets whose fast kernels run here, the best last."""

@@ -36,6 +36,8 @@ def pytest_configure(config: pytest.Config) -> None:
         suppress_health_check=list(HealthCheck),
     )
     settings.load_profile("minpack")
+    for marker in ("parallel_threads_limit(n)", "fail_slow(seconds)"):
+        config.addinivalue_line("markers", f"{marker}: on SciPy's own tests")
 
 
 def without_original(reason: str) -> NoReturn:

@@ -6,10 +6,35 @@
 /* The spacing of float16 next to 1, as NumPy's finfo has it. */
 #define HALF_EPSILON 0x1p-10
 
-int callback_init(callback *self, const char *name, PyObject *callable, PyObject *args)
+/* The values of the keywords onto the stack, and their names. */
+static int push_keywords(callback *self, PyObject *kwargs)
+{
+    PyObject **to = self->stack + 1 + self->nargs;
+    PyObject *key, *value; /* borrowed */
+    Py_ssize_t position = 0, i = 0;
+
+    self->keywords = PyTuple_New(PyDict_GET_SIZE(kwargs)); /* new */
+    if (self->keywords == NULL)
+        return -1;
+    while (PyDict_Next(kwargs, &position, &key, &value)) {
+        if (!PyUnicode_Check(key)) {
+            PyErr_Format(PyExc_TypeError, "the keys of kwargs must be text, not %R", key);
+            return -1;
+        }
+        PyTuple_SET_ITEM(self->keywords, i, Py_NewRef(key)); /* steals */
+        to[i++] = value;
+    }
+    return 0;
+}
+
+int callback_init(callback *self, const char *name, PyObject *callable, PyObject *args,
+                  PyObject *kwargs)
 {
     Py_ssize_t extra = PyTuple_GET_SIZE(args);
+    Py_ssize_t named = kwargs != NULL ? PyDict_GET_SIZE(kwargs) : 0;
 
+    self->name = name;
+    self->shape_error = PyExc_ValueError;
     self->callable = callable;
     self->nargs = 1 + extra;
     self->stack = self->small;
@@ -18,8 +43,8 @@ int callback_init(callback *self, const char *name, PyObject *callable, PyObject
                      Py_TYPE(callable)->tp_name);
         return -1;
     }
-    if (2 + extra > (Py_ssize_t)(sizeof self->small / sizeof *self->small)) {
-        self->stack = PyMem_New(PyObject *, 2 + extra);
+    if (2 + extra + named > (Py_ssize_t)(sizeof self->small / sizeof *self->small)) {
+        self->stack = PyMem_New(PyObject *, 2 + extra + named);
         if (self->stack == NULL) {
             PyErr_NoMemory();
             return -1;
@@ -27,7 +52,7 @@ int callback_init(callback *self, const char *name, PyObject *callable, PyObject
     }
     for (Py_ssize_t i = 0; i < extra; i++)
         self->stack[2 + i] = PyTuple_GET_ITEM(args, i); /* borrowed */
-    return 0;
+    return named > 0 ? push_keywords(self, kwargs) : 0;
 }
 
 void callback_clear(callback *self)
@@ -35,6 +60,7 @@ void callback_clear(callback *self)
     if (self->stack != self->small) /* NULL where it was never initialized */
         PyMem_Free(self->stack);
     self->stack = NULL;
+    Py_CLEAR(self->keywords);
     Py_CLEAR(self->x);
 }
 
@@ -66,20 +92,41 @@ static PyArrayObject *array_for_x(callback *self, npy_intp n)
     return x;
 }
 
+/* Call with x, a new reference to the answer or NULL. */
+static PyObject *call_at(callback *self, PyObject *x /* borrowed */)
+{
+    self->stack[1] = x;
+    PyObject *answer = PyObject_Vectorcall(
+        self->callable, self->stack + 1,
+        (size_t)self->nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, self->keywords); /* new */
+    /* A compiled function runs no bytecode, so nobody else looks for Ctrl-C. */
+    if (answer != NULL && PyErr_CheckSignals() < 0)
+        Py_CLEAR(answer);
+    return answer;
+}
+
 PyObject *callback_call(callback *self, npy_intp n, const double *x)
 {
     PyArrayObject *own = array_for_x(self, n); /* borrowed from self */
     if (own == NULL)
         return NULL;
     memcpy(PyArray_DATA(own), x, (size_t)n * sizeof(double));
+    return call_at(self, (PyObject *)own);
+}
 
-    self->stack[1] = (PyObject *)own;
-    PyObject *answer = PyObject_Vectorcall(
-        self->callable, self->stack + 1,
-        (size_t)self->nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL); /* new */
-    /* A compiled function runs no bytecode, so nobody else looks for Ctrl-C. */
-    if (answer != NULL && PyErr_CheckSignals() < 0)
-        Py_CLEAR(answer);
+PyObject *callback_call_complex(callback *self, npy_intp n, const double *x, npy_intp j,
+                                double h)
+{
+    PyObject *point = PyArray_SimpleNew(1, &n, NPY_CDOUBLE); /* new */
+    if (point == NULL)
+        return NULL;
+    double *parts = PyArray_DATA((PyArrayObject *)point);
+    for (npy_intp k = 0; k < n; k++) {
+        parts[2 * k] = x[k];
+        parts[2 * k + 1] = k == j ? h : 0.0;
+    }
+    PyObject *answer = call_at(self, point); /* new */
+    Py_DECREF(point);
     return answer;
 }
 
@@ -129,8 +176,8 @@ static const char *kind_of_number(PyArrayObject *array)
 
 /* The elements of an object array that NumPy made of a sequence, each by float().
  * float() would read text, and NumPy would make NaN of None: here they are errors. */
-static PyArrayObject *floats_of_objects(PyArrayObject *objects /* borrowed */,
-                                        const char *function)
+static PyArrayObject *floats_of_objects(const callback *self,
+                                        PyArrayObject *objects /* borrowed */)
 {
     PyArrayObject *floats = (PyArrayObject *)PyArray_SimpleNew(
         PyArray_NDIM(objects), PyArray_DIMS(objects), NPY_DOUBLE); /* new */
@@ -148,13 +195,13 @@ static PyArrayObject *floats_of_objects(PyArrayObject *objects /* borrowed */,
                 continue;
         }
         if (PyErr_ExceptionMatches(PyExc_TypeError))
-            PyErr_Format(PyExc_TypeError,
+            PyErr_Format(PyArray_NDIM(objects) == 0 ? self->shape_error : PyExc_TypeError,
                          "%s must return real numbers; item %zd is of type %.200s",
-                         function, (Py_ssize_t)i, Py_TYPE(item)->tp_name);
+                         self->name, (Py_ssize_t)i, Py_TYPE(item)->tp_name);
         else if (PyErr_ExceptionMatches(PyExc_OverflowError))
             PyErr_Format(PyExc_OverflowError,
                          "%s must return numbers that fit float64; item %zd is too large",
-                         function, (Py_ssize_t)i);
+                         self->name, (Py_ssize_t)i);
         Py_DECREF(floats);
         return NULL;
     }
@@ -165,11 +212,11 @@ static PyArrayObject *floats_of_objects(PyArrayObject *objects /* borrowed */,
  * casts; a sequence may also hold anything that float() takes, but text.
  * `flags` says what memory is wanted; type_num, where it is not NULL, is set to the
  * type before the cast. Returns a new reference, or NULL. */
-static PyArrayObject *real_array(PyObject *answer /* borrowed */, const char *function,
+static PyArrayObject *real_array(const callback *self, PyObject *answer /* borrowed */,
                                  int flags, int *type_num)
 {
     PyArrayObject *floats = NULL;
-    PyArrayObject *natural = natural_array(answer, function); /* new */
+    PyArrayObject *natural = natural_array(answer, self->name); /* new */
     if (natural == NULL)
         return NULL;
 
@@ -183,7 +230,7 @@ static PyArrayObject *real_array(PyObject *answer /* borrowed */, const char *fu
         floats = (PyArrayObject *)PyArray_FROMANY((PyObject *)natural, NPY_DOUBLE, 0, 0,
                                                   flags);
     } else if (type->type_num == NPY_OBJECT && !is_array) {
-        floats = floats_of_objects(natural, function);
+        floats = floats_of_objects(self, natural);
     } else if (type->type_num == NPY_LONGDOUBLE && !is_array) {
         floats = (PyArrayObject *)PyArray_FROMANY((PyObject *)natural, NPY_DOUBLE, 0, 0,
                                                   flags | NPY_ARRAY_FORCECAST);
@@ -191,7 +238,7 @@ static PyArrayObject *real_array(PyObject *answer /* borrowed */, const char *fu
         PyErr_Format(PyExc_TypeError,
                      "%s must return real numbers that fit float64; it returned %s "
                      "(dtype %S)",
-                     function, kind_of_number(natural), (PyObject *)type);
+                     self->name, kind_of_number(natural), (PyObject *)type);
     }
     Py_DECREF(natural);
     return floats;
@@ -206,7 +253,8 @@ static PyObject *shape_text(PyArrayObject *array /* borrowed */)
     return text;
 }
 
-PyArrayObject *residuals_array(PyObject *answer, npy_intp n, double *epsilon)
+PyArrayObject *residuals_array(const callback *self, PyObject *answer, npy_intp n,
+                               double *epsilon)
 {
     int type_num = NPY_DOUBLE;
 
@@ -216,7 +264,7 @@ PyArrayObject *residuals_array(PyObject *answer, npy_intp n, double *epsilon)
         return (PyArrayObject *)answer; /* the caller's reference */
     }
 
-    PyArrayObject *array = real_array(answer, "func", NPY_ARRAY_CARRAY_RO, &type_num);
+    PyArrayObject *array = real_array(self, answer, NPY_ARRAY_CARRAY_RO, &type_num);
     Py_DECREF(answer);
     if (array == NULL)
         return NULL;
@@ -231,10 +279,10 @@ PyArrayObject *residuals_array(PyObject *answer, npy_intp n, double *epsilon)
     } else if (PyArray_NDIM(array) > 1) {
         PyObject *text = shape_text(array); /* new */
         if (text != NULL)
-            PyErr_Format(PyArray_DIM(array, 0) < n ? PyExc_TypeError : PyExc_ValueError,
-                         "func must return a 1-D array of m residuals, m >= n = %zd; it "
+            PyErr_Format(PyArray_DIM(array, 0) < n ? self->shape_error : PyExc_ValueError,
+                         "%s must return a 1-D array of m residuals, m >= n = %zd; it "
                          "returned shape %U",
-                         (Py_ssize_t)n, text);
+                         self->name, (Py_ssize_t)n, text);
         Py_XDECREF(text);
         Py_CLEAR(array);
     }
@@ -261,13 +309,13 @@ static void copy_by_columns(const char *from, npy_intp row, npy_intp column, npy
     }
 }
 
-int take_jacobian(PyObject *answer, int col_deriv, npy_intp m, npy_intp n, double *fjac,
-                  int first)
+int take_jacobian(const callback *self, PyObject *answer, int col_deriv, npy_intp m,
+                  npy_intp n, double *fjac, int first)
 {
     npy_intp rows = col_deriv ? n : m, columns = col_deriv ? m : n;
     int good = 0;
     PyArrayObject *array = real_array(
-        answer, "Dfun", NPY_ARRAY_ALIGNED | NPY_ARRAY_NOTSWAPPED, NULL); /* new */
+        self, answer, NPY_ARRAY_ALIGNED | NPY_ARRAY_NOTSWAPPED, NULL); /* new */
     if (array == NULL)
         return -1;
 
@@ -287,18 +335,87 @@ int take_jacobian(PyObject *answer, int col_deriv, npy_intp m, npy_intp n, doubl
     if (!good) {
         PyObject *text = shape_text(array); /* new */
         if (text != NULL)
-            PyErr_Format(
-                first ? PyExc_TypeError : PyExc_ValueError,
-                "Dfun must return the Jacobian with shape (%zd, %zd), one row for "
-                "each of the %s (col_deriv is %s), at every call; it returned "
-                "shape %U",
-                (Py_ssize_t)rows, (Py_ssize_t)columns,
-                col_deriv ? "n parameters" : "m residuals", col_deriv ? "true" : "false",
-                text);
+            PyErr_Format(first ? self->shape_error : PyExc_ValueError,
+                         "%s must return the Jacobian with shape (%zd, %zd), one row for "
+                         "each of the %s, at every call; it returned shape %U",
+                         self->name, (Py_ssize_t)rows, (Py_ssize_t)columns,
+                         col_deriv ? "n parameters (col_deriv is true)" : "m residuals",
+                         text);
         Py_XDECREF(text);
     }
     Py_DECREF(array);
     return good ? 0 : -1;
+}
+
+/* The error for an array of a wrong shape. */
+static void wrong_shape(const callback *self, PyArrayObject *array, const char *wanted)
+{
+    PyObject *text = shape_text(array); /* new */
+    if (text != NULL)
+        PyErr_Format(PyExc_ValueError, "%s must return %s; it returned shape %U",
+                     self->name, wanted, text);
+    Py_XDECREF(text);
+}
+
+int take_imaginary(const callback *self, PyObject *answer, npy_intp m, double h,
+                   double *column)
+{
+    PyArrayObject *array = natural_array(answer, self->name); /* new */
+    if (array == NULL)
+        return -1;
+    if (!PyArray_ISCOMPLEX(array)) {
+        PyErr_Format(
+            PyExc_TypeError,
+            "with jac='cs' %s must return complex numbers where x is complex; it "
+            "returned dtype %S",
+            self->name, (PyObject *)PyArray_DESCR(array));
+        goto fail;
+    }
+    Py_SETREF(array, (PyArrayObject *)PyArray_FROMANY(
+                         (PyObject *)array, NPY_CDOUBLE, 0, 0,
+                         NPY_ARRAY_CARRAY_RO | NPY_ARRAY_ENSUREARRAY
+                             | NPY_ARRAY_FORCECAST)); /* from clongdouble too */
+    if (array == NULL)
+        return -1;
+    if (PyArray_NDIM(array) > 1 || PyArray_SIZE(array) != m) {
+        wrong_shape(self, array, "as many residuals where x is complex as elsewhere");
+        goto fail;
+    }
+    const double *parts = PyArray_DATA(array);
+    for (npy_intp i = 0; i < m; i++)
+        column[i] = parts[2 * i + 1] / h;
+    Py_DECREF(array);
+    return 0;
+fail:
+    Py_DECREF(array);
+    return -1;
+}
+
+int take_loss(const callback *self, PyObject *answer, npy_intp m, double *rho)
+{
+    PyArrayObject *array = real_array(self, answer, NPY_ARRAY_CARRAY_RO, NULL); /* new */
+    if (array == NULL)
+        return -1;
+    if (PyArray_NDIM(array) != 2 || PyArray_DIM(array, 0) != 3
+        || PyArray_DIM(array, 1) != m) {
+        wrong_shape(self, array, "rho and its first two derivatives, shape (3, m)");
+        goto fail;
+    }
+    memcpy(rho, PyArray_DATA(array), (size_t)(3 * m) * sizeof(double));
+    for (npy_intp i = 0; i < 2 * m; i++) {
+        if (rho[i] < 0) {
+            PyErr_Format(PyExc_ValueError,
+                         "%s must return a rho that is not negative and does not fall: "
+                         "row %zd of what it returned is negative at %zd",
+                         self->name, (Py_ssize_t)(i / m), (Py_ssize_t)(i % m));
+            goto fail;
+        }
+    }
+    Py_DECREF(array);
+    return 0;
+fail:
+    Py_DECREF(array);
+    return -1;
 }
 
 PyArrayObject *vector_argument(PyObject *object, const char *name, int flatten)

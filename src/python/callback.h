@@ -7,16 +7,19 @@
 
 /* A function f(x, *args), ready to be called many times. */
 typedef struct {
-    PyObject *callable; /* borrowed from the caller of the fit */
-    Py_ssize_t nargs;   /* arguments, x included */
-    PyObject **stack;   /* a free slot, x, then args; all borrowed */
-    PyObject *small[8]; /* the stack, where it fits */
-    PyArrayObject *x;   /* ours: the x of the last call if func has not kept it */
+    const char *name;      /* "func", for messages */
+    PyObject *shape_error; /* borrowed: what a first answer of a wrong shape raises */
+    PyObject *callable;    /* borrowed from the caller of the fit */
+    Py_ssize_t nargs;      /* positional arguments, x included */
+    PyObject *keywords;    /* ours: the tuple of the keywords' names, or NULL */
+    PyObject **stack;      /* a free slot, x, args, keywords' values; all borrowed */
+    PyObject *small[8];    /* the stack, where it fits */
+    PyArrayObject *x;      /* ours: the x of the last call if func has not kept it */
 } callback;
 
-/* name, "func" or "Dfun", is for the message where callable is none. */
+/* args and kwargs outlive the callback and don't change; kwargs may be NULL. */
 int callback_init(callback *self, const char *name, PyObject *callable,
-                  PyObject *args /* tuple */);
+                  PyObject *args /* tuple */, PyObject *kwargs /* dict */);
 void callback_clear(callback *self);
 
 /* Nobody else can see or change this array. */
@@ -26,17 +29,28 @@ int is_ours_alone(PyArrayObject *array);
  * Returns a new reference, or NULL. */
 PyObject *callback_call(callback *self, npy_intp n, const double *x);
 
-/* What func returned, as a float64 array that is 1-D, contiguous and aligned: the
+/* The same at x + i h e_j, an array of complex numbers. */
+PyObject *callback_call_complex(callback *self, npy_intp n, const double *x, npy_intp j,
+                                double h);
+
+/* What self returned, as a float64 array that is 1-D, contiguous and aligned: the
  * answer itself where it is one already. `answer` is stolen, a new reference is
  * returned, or NULL. n is the number of parameters. Where epsilon is not NULL, it is
- * set to the relative spacing of the type that func computes in. */
-PyArrayObject *residuals_array(PyObject *answer /* stolen */, npy_intp n,
-                               double *epsilon);
+ * set to the relative spacing of the type that the function computes in. */
+PyArrayObject *residuals_array(const callback *self, PyObject *answer /* stolen */,
+                               npy_intp n, double *epsilon);
 
-/* Copy what Dfun returned into fjac, m by n by columns. A wrong shape is a TypeError
- * the first time and a ValueError later. */
-int take_jacobian(PyObject *answer /* borrowed */, int col_deriv, npy_intp m, npy_intp n,
-                  double *fjac, int first);
+/* Copy the Jacobian that self returned into fjac, m by n by columns. */
+int take_jacobian(const callback *self, PyObject *answer /* borrowed */, int col_deriv,
+                  npy_intp m, npy_intp n, double *fjac, int first);
+
+/* column(m) := the imaginary part of what callback_call_complex returned, over h. */
+int take_imaginary(const callback *self, PyObject *answer /* borrowed */, npy_intp m,
+                   double h, double *column);
+
+/* rho(3, m) := what a loss returned, where the first two rows are not negative. */
+int take_loss(const callback *self, PyObject *answer /* borrowed */, npy_intp m,
+              double *rho);
 
 /* `object` as a float64 array, 1-D, contiguous and aligned, where NumPy casts its
  * type safely. Returns a new reference, or NULL with an error that names it. */

@@ -1,6 +1,8 @@
 #include "fit.h"
 
+#include <float.h>
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 
 /* From so many multiplications on, other threads may run meanwhile; below it, giving up
@@ -8,6 +10,7 @@
 #define WORTH_UNLOCKING 200000.0
 /* The same in residuals, for a pass over them that multiplies once or twice. */
 #define MANY_RESIDUALS 50000
+#define COMPLEX_STEP 1e-20 /* relative to x */
 
 /* --- Arguments ------------------------------------------------------------- */
 
@@ -61,7 +64,7 @@ int fit_evaluate(fit *self, npy_intp n, const double *x, double *epsilon)
     Py_CLEAR(self->trial);
     PyObject *answer = callback_call(&self->func, n, x); /* new */
     if (answer != NULL)
-        self->trial = residuals_array(answer, n, epsilon); /* steals answer */
+        self->trial = residuals_array(&self->func, answer, n, epsilon); /* steals */
     return self->trial != NULL ? 0 : -1;
 }
 
@@ -73,23 +76,57 @@ static int evaluate_residuals(fit *self)
         return -1;
     if (PyArray_DIM(self->trial, 0) != s->m) {
         PyErr_Format(PyExc_ValueError,
-                     "func returned %zd residuals after it had returned %d: their number "
+                     "%s returned %zd residuals after it had returned %d: their number "
                      "must not change during a fit",
-                     (Py_ssize_t)PyArray_DIM(self->trial, 0), s->m);
+                     self->func.name, (Py_ssize_t)PyArray_DIM(self->trial, 0), s->m);
         return -1;
     }
     s->fvec_trial = doubles(self->trial);
     return 0;
 }
 
+/* What a loss makes of the norm of a trial point's residuals. */
+static int weigh_trial(fit *self)
+{
+    lm_state *s = &self->state;
+
+    return s->weighted ? loss_norm(&self->loss, s->m, s->fvec_trial, &s->fnorm_trial) : 0;
+}
+
+/* Nothing is subtracted in a complex step, so it may be as small as we like. */
+static double complex_step(const lm_state *s, npy_intp j)
+{
+    double relative = s->diff_step != NULL ? s->diff_step[j] : COMPLEX_STEP;
+    return s->x[j] == 0 ? relative : fmax(relative * fabs(s->x[j]), DBL_MIN);
+}
+
+static int evaluate_by_complex_steps(fit *self)
+{
+    lm_state *s = &self->state;
+
+    for (npy_intp j = 0; j < s->n; j++) {
+        double h = complex_step(s, j);
+        PyObject *answer = callback_call_complex(&self->func, s->n, s->x, j, h); /* new */
+        if (answer == NULL)
+            return -1;
+        int status = take_imaginary(&self->func, answer, s->m, h, s->fjac + j * s->m);
+        Py_DECREF(answer);
+        if (status < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int evaluate_jacobian(fit *self)
 {
     lm_state *s = &self->state;
+    if (self->complex_steps)
+        return evaluate_by_complex_steps(self);
     PyObject *answer = callback_call(&self->Dfun, s->n, s->x); /* new */
     if (answer == NULL)
         return -1;
-    int status =
-        take_jacobian(answer, self->col_deriv, s->m, s->n, s->fjac, s->njev == 1);
+    int status = take_jacobian(&self->Dfun, answer, self->col_deriv, s->m, s->n, s->fjac,
+                               s->njev == 1);
     Py_DECREF(answer);
     return status;
 }
@@ -115,6 +152,17 @@ static int accept_trial(fit *self)
     return 0;
 }
 
+/* Show the observer an iterate that it has not seen. */
+static int show_iterate(fit *self)
+{
+    if (self->observe == NULL || self->state.iter == self->observed)
+        return 0;
+    self->observed = self->state.iter;
+    int status = self->observe(self);
+    self->stopped = status > 0;
+    return status;
+}
+
 /* Run the fit to its end. The residuals at the start are in self->trial. */
 int fit_run(fit *self)
 {
@@ -125,6 +173,8 @@ int fit_run(fit *self)
     lm_step(s);
     if (s->request == LM_RESIDUALS) { /* at the start: known already */
         s->fvec_trial = doubles(self->trial);
+        if (weigh_trial(self) < 0)
+            return -1;
         lm_step(s);
     }
     for (;;) {
@@ -136,6 +186,8 @@ int fit_run(fit *self)
         case LM_RESIDUALS:
         case LM_DIFFERENCE:
             status = evaluate_residuals(self);
+            if (status == 0 && s->request == LM_RESIDUALS)
+                status = weigh_trial(self);
             unlock = status == 0 && s->m >= MANY_RESIDUALS && is_ours_alone(self->trial);
             break;
         case LM_JACOBIAN:
@@ -146,10 +198,21 @@ int fit_run(fit *self)
             break;
         case LM_ITERATE: /* what follows reads and writes our own memory alone */
             unlock = heavy;
+            if (!s->weighted) /* else LM_WEIGH is next */
+                status = show_iterate(self);
+            break;
+        case LM_WEIGH:
+            unlock = heavy;
+            status =
+                loss_weigh(&self->loss, s->m, s->n, s->fvec, s->fjac, s->fvec_weighted);
+            if (status == 0)
+                status = show_iterate(self);
             break;
         }
         if (status < 0)
             return -1;
+        if (self->stopped)
+            return 0;
         if (unlock) {
             Py_BEGIN_ALLOW_THREADS
             lm_step(s);
@@ -167,11 +230,12 @@ int fit_allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag)
     lm_state *s = &self->state;
     npy_intp shape[2] = {n, m};
     size_t scratch = 0, bounds = 0;
+    npy_intp weighted = s->weighted ? m : 0;
 
     if (m > INT_MAX || n > INT_MAX) {
         PyErr_Format(PyExc_ValueError,
-                     "func returned %zd residuals; at most %d are possible",
-                     (Py_ssize_t)m, INT_MAX);
+                     "%s returned %zd residuals; at most %d are possible",
+                     self->func.name, (Py_ssize_t)m, INT_MAX);
         return -1;
     }
     self->fjac = (PyArrayObject *)PyArray_SimpleNew(2, shape, NPY_DOUBLE); /* new */
@@ -181,7 +245,8 @@ int fit_allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag)
         scratch = lm_fast_scratch((int)m, (int)n);
     if (self->lower != NULL)
         bounds = lm_bounds_work((int)n) * sizeof(double) + 4 * (size_t)n * sizeof(int);
-    self->work = PyMem_Malloc((size_t)(4 * n + m) * sizeof(double) + scratch + bounds);
+    self->work =
+        PyMem_Malloc((size_t)(4 * n + m + weighted) * sizeof(double) + scratch + bounds);
     if (self->fjac == NULL || self->ipvt == NULL || self->qtf == NULL)
         return -1;
     if (self->work == NULL) {
@@ -200,13 +265,16 @@ int fit_allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag)
     s->step = self->work + 2 * n;
     s->work_n = self->work + 3 * n;
     s->work_m = self->work + 4 * n;
-    s->scratch = self->work + 4 * n + m;
+    s->fvec_weighted = self->work + 4 * n + m;
+    s->scratch = self->work + 4 * n + m + weighted;
     if (self->lower != NULL) {
         s->lower = doubles(self->lower);
         s->upper = doubles(self->upper);
         s->bounds_work = (double *)((char *)s->scratch + scratch);
         s->active = (int *)(s->bounds_work + lm_bounds_work((int)n));
     }
+    if (self->diff_step != NULL)
+        s->diff_step = doubles(self->diff_step);
     s->mode = diag != NULL ? 2 : 1;
     if (diag != NULL)
         memcpy(s->diag, doubles(diag), (size_t)n * sizeof(double));
@@ -309,6 +377,7 @@ void fit_clear(fit *self)
 {
     callback_clear(&self->func);
     callback_clear(&self->Dfun);
+    loss_clear(&self->loss);
     Py_CLEAR(self->x);
     Py_CLEAR(self->fvec);
     Py_CLEAR(self->fjac);
@@ -317,5 +386,6 @@ void fit_clear(fit *self)
     Py_CLEAR(self->trial);
     Py_CLEAR(self->lower);
     Py_CLEAR(self->upper);
+    Py_CLEAR(self->diff_step);
     PyMem_Free(self->work);
 }

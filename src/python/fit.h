@@ -7,15 +7,24 @@
 #include "numpy_api.h"
 
 #include "callback.h"
+#include "loss.h"
 #include "minpack.h"
 
 /* Filled with zeros first. */
-typedef struct {
+typedef struct fit {
     lm_state state;
     callback func;
     callback Dfun;
     int col_deriv;
-    double *work; /* the arrays of the state that nobody else sees, and scratch */
+    int complex_steps; /* the Jacobian by func with complex x, instead of Dfun */
+    loss loss;
+    /* Called with each new iterate, the start included, or NULL. Returns 1 to end the fit
+     * there, 0 to go on, or -1 with an exception set. */
+    int (*observe)(struct fit *self);
+    PyObject *observer; /* borrowed: what observe calls */
+    int observed;       /* the iterates that it has been called with */
+    int stopped;        /* it has ended the fit */
+    double *work;       /* the arrays of the state that nobody else sees, and scratch */
     /* The arrays of the result. All references are ours, or NULL. */
     PyArrayObject *x;     /* (n,) */
     PyArrayObject *fvec;  /* (m,) */
@@ -24,8 +33,9 @@ typedef struct {
     PyArrayObject *qtf;   /* (n,) */
     PyArrayObject *trial; /* (m,) the last residuals from func, maybe the user's own */
     /* The bounds, or NULL; a start within them is the caller's affair. */
-    PyArrayObject *lower; /* (n,) */
-    PyArrayObject *upper; /* (n,) */
+    PyArrayObject *lower;     /* (n,) */
+    PyArrayObject *upper;     /* (n,) */
+    PyArrayObject *diff_step; /* (n,) difference steps relative to x, or NULL */
 } fit;
 
 static inline double *doubles(PyArrayObject *array)

@@ -33,8 +33,10 @@ static int read_options(fit *self, PyObject *module, PyObject *const *args,
 
     s->analytic = args[DFUN] != Py_None;
     self->col_deriv = PyObject_IsTrue(args[COL_DERIV]);
-    if (self->col_deriv < 0 || callback_init(&self->func, "func", args[FUNC], extra) < 0
-        || (s->analytic && callback_init(&self->Dfun, "Dfun", args[DFUN], extra) < 0)
+    if (self->col_deriv < 0
+        || callback_init(&self->func, "func", args[FUNC], extra, NULL) < 0
+        || (s->analytic
+            && callback_init(&self->Dfun, "Dfun", args[DFUN], extra, NULL) < 0)
         || real_argument(args[FTOL], "ftol", &s->ftol) < 0
         || real_argument(args[XTOL], "xtol", &s->xtol) < 0
         || real_argument(args[GTOL], "gtol", &s->gtol) < 0
@@ -42,6 +44,7 @@ static int read_options(fit *self, PyObject *module, PyObject *const *args,
         || real_argument(args[FACTOR], "factor", &s->factor) < 0
         || choose_kernels(module, args[KERNELS], &s->kernels) < 0)
         return -1;
+    self->func.shape_error = self->Dfun.shape_error = PyExc_TypeError; /* as SciPy */
     if (s->analytic || args[EPSFCN] == Py_None) /* not used, or known from func */
         return 0;
     return real_argument(args[EPSFCN], "epsfcn", &s->epsfcn);

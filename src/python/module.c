@@ -4,6 +4,7 @@
 #include "numpy_api.h"
 
 #include "kernels.h"
+#include "least_squares.h"
 #include "leastsq.h"
 
 int choose_kernels(PyObject *module, PyObject *name, lm_kernels *kernels)
@@ -52,6 +53,9 @@ static PyObject *instruction_sets(PyObject *module, PyObject *unused)
 static PyMethodDef methods[] = {
     {"leastsq", (PyCFunction)(void (*)(void))solve_leastsq, METH_FASTCALL,
      "The fit behind minpack.leastsq; its arguments and result are in _minpack.pyi."},
+    {"least_squares", (PyCFunction)(void (*)(void))solve_least_squares, METH_FASTCALL,
+     "The fit behind minpack.least_squares; its arguments and result are in "
+     "_minpack.pyi."},
     {"instruction_sets", instruction_sets, METH_NOARGS,
      "The instruction sets whose fast kernels run here, the best last."},
     {NULL, NULL, 0, NULL},

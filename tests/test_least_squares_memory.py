@@ -1,0 +1,146 @@
+"""least_squares leaves no memory behind, where memory runs out neither."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minpack import _minpack, least_squares
+from test_allocations import each_extent, fail_each_allocation, memory, plain
+
+__all__ = ["memory"]  # a fixture
+
+T = np.linspace(0.0, 1.0, 7)
+Y = np.cos(T)
+START = np.array([1.0, 1.0])
+SCALE = np.array([1.0, 2.0])
+LOWER = np.array([0.0, 0.5])
+ARGS = tuple(object() for _ in range(5))
+KWARGS = {name: object() for name in "abcde"}
+
+
+def residuals(x: Any, *args: Any, **kwargs: Any) -> Any:
+    return x[0] * np.exp(-x[1] * T) - Y
+
+
+def jacobian(x: Any, *args: Any, **kwargs: Any) -> Any:
+    e = np.exp(-x[1] * T)
+    return np.stack([e, -x[0] * T * e], axis=1)
+
+
+def square_root(z: Any) -> Any:
+    t = 1 + z
+    return np.stack([2 * np.sqrt(t) - 2, t**-0.5, -0.5 * t**-1.5])
+
+
+def raising(*args: Any) -> Any:
+    raise LookupError("on purpose")
+
+
+def stopping(x: Any) -> Any:
+    raise StopIteration
+
+
+CALLS: dict[str, dict[str, Any]] = {
+    "2-point": {},
+    "3-point": {"jac": "3-point"},
+    "cs": {"jac": "cs"},
+    "jac": {"jac": jacobian},
+    "bounds": {"bounds": (LOWER, [np.inf, 1.0])},
+    "options": {"x_scale": SCALE, "diff_step": SCALE * 1e-7},
+    "args and kwargs": {"args": ARGS, "kwargs": KWARGS, "jac": jacobian},
+    "a list of args": {"args": list(ARGS)},
+    "a named loss": {"loss": "cauchy"},
+    "a loss": {"loss": square_root, "bounds": (LOWER, 9)},
+    "callback": {"callback": lambda x: None},
+    "callback that stops": {"callback": stopping},
+    "callback that raises": {"callback": raising},
+    "fun raises": {"fun": raising},
+    "jac raises": {"jac": raising},
+    "loss raises": {"loss": raising},
+    "loss of a wrong shape": {"loss": lambda z: z},
+    "loss that is negative": {"loss": lambda z: -np.stack([z, z, z])},
+    "loss of complex numbers": {"loss": lambda z: [z * 1j] * 3},
+    "no complex residuals": {"jac": "cs", "fun": lambda x: np.real(x)},
+    "other complex residuals": {
+        "jac": "cs",
+        "fun": lambda x: x[: 2 - np.iscomplexobj(x)],
+    },
+    "not finite at x0": {"fun": lambda x: x * np.nan},
+    "overflow at x0": {"fun": lambda x: x * 1.5e308},
+    "not finite later": {"fun": lambda x: x / (x == START)},
+    "too few residuals": {"fun": lambda x: x[:1]},
+    "keys that are no text": {"kwargs": {1: 1}},
+    "no such jac": {"jac": "4-point"},
+    "no such loss": {"loss": "hinge"},
+    "no scale": {"f_scale": None},
+    "no tolerance": {"ftol": None},
+    "no args": {"args": None},
+}
+
+
+def outcome(call: dict[str, Any]) -> str:
+    """How the call ends."""
+    try:
+        with np.errstate(all="ignore"):
+            fit = least_squares(**{"fun": residuals, "x0": START} | call)
+        return repr({name: plain(part) for name, part in fit.items()})
+    except MemoryError:
+        return "MemoryError"
+    except Exception as error:
+        return repr(error)
+
+
+def references() -> list[int]:
+    """The reference counts of all that is handed to the calls."""
+    values = [START, SCALE, LOWER, residuals, jacobian, *ARGS, *KWARGS.values()]
+    values += [item for call in CALLS.values() for item in call.values()]
+    return [sys.getrefcount(v) for v in values if not isinstance(v, int | str | None)]
+
+
+def test_ten_thousands_of_calls_leave_memory_and_references_alone() -> None:
+    def call_all(times: int) -> None:
+        for _ in range(times):
+            for call in CALLS.values():
+                outcome(call)
+        gc.collect()
+
+    call_all(100)
+    counts, blocks = references(), sys.getallocatedblocks()
+    call_all(1000)
+    assert references() == counts
+    assert sys.getallocatedblocks() - blocks < 500
+
+
+@each_extent
+@pytest.mark.parametrize("name", CALLS)
+def test_a_failed_allocation_is_a_memory_error_and_leaks_nothing(
+    memory: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    alone: bool,
+) -> None:
+    call = {"fun": residuals} | CALLS[name]
+    for role in {"fun", "jac", "loss"} & call.keys():
+        if callable(call[role]):
+            call[role] = memory.sparing(call[role])
+
+    def act() -> str:
+        before = references()
+        ended = outcome(call)
+        assert references() == before
+        return ended
+
+    expected = act()
+    failing = memory.failing(_minpack.least_squares)
+
+    def solve(*args: Any) -> Any:
+        *others, observer = args
+        return failing(*others, observer and memory.sparing(observer))
+
+    monkeypatch.setattr(_minpack, "least_squares", solve)
+    fail_each_allocation(memory, alone, act, expected)
