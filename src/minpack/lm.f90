@@ -210,10 +210,6 @@ contains
 
       s%info = info
       s%stage = FINISH
-      if (s%last_jacobian /= 0 .and. info /= LM_BAD_INPUT .and. info /= LM_NOT_FINITE) then
-         s%last = 1
-         s%stage = LINEARIZE
-      end if
    end subroutine
 
    subroutine ask_for_residuals(s, then)
@@ -491,7 +487,11 @@ contains
 
       s%info = verdict(s, actred, prered, ratio)
       if (s%info /= 0) then
-         call finish_with(s, s%info)
+         s%stage = FINISH
+         if (accepted .and. s%last_jacobian /= 0) then
+            s%last = 1
+            s%stage = LINEARIZE
+         end if
       else if (accepted) then
          s%stage = LINEARIZE
       else

@@ -139,12 +139,13 @@ contains
       if (c_associated(s%lower)) then
          call c_f_pointer(s%lower, lower, [s%n])
          call c_f_pointer(s%upper, upper, [s%n])
-         call choose_step(s, x(s%column), lower(s%column), upper(s%column))
+         call choose_step(s, x(s%column))
+         call turn_inward(s, upper(s%column) - x(s%column), x(s%column) - lower(s%column))
          call copy_moved(s, x, x_trial)
          if (x_trial(s%column) > upper(s%column)) x_trial(s%column) = upper(s%column)
          if (x_trial(s%column) < lower(s%column)) x_trial(s%column) = lower(s%column)
       else
-         call choose_step(s, x(s%column), -huge(1.0_wp), huge(1.0_wp))
+         call choose_step(s, x(s%column))
          call copy_moved(s, x, x_trial)
       end if
    end subroutine
@@ -158,33 +159,40 @@ contains
       x_trial(s%column) = x(s%column) + s%h
    end subroutine
 
-   !> s%h, by which a parameter at x is moved: forward or, before a bound, back; for the
-   !> second point to the other side or, where that is too near, on to twice the step.
-   subroutine choose_step(s, x, lower, upper)
+   !> s%h, by which a parameter at x is moved: forward, and for a second point back.
+   subroutine choose_step(s, x)
       type(lm_state), intent(inout) :: s
-      real(wp), intent(in) :: x, lower, upper
-      real(wp) :: h, above, below
+      real(wp), intent(in) :: x
 
-      above = upper - x
-      below = x - lower
-      if (s%side == 2) then
-         h = s%h_first
-         s%h = merge(-h, 2*h, abs(h) <= smaller(above, below))
-         return
+      if (s%side == 1) then
+         s%h = step_length(s, x)
+         s%h_first = s%h
+      else
+         s%h = -s%h_first
       end if
+   end subroutine
 
-      h = step_length(s, x)
-      if (s%points == 3 .and. h > smaller(above, below)) then
+   !> The same with so much room above and below: a forward step may have to be one back,
+   !> and the second point lies behind the first where the other side is too near.
+   subroutine turn_inward(s, above, below)
+      type(lm_state), intent(inout) :: s
+      real(wp), intent(in) :: above, below
+      real(wp) :: h
+
+      h = s%h
+      if (s%side == 2) then
+         if (abs(h) > smaller(above, below)) h = 2*s%h_first
+      else if (s%points == 3 .and. h > smaller(above, below)) then
          h = merge(smaller(h, above/2), -smaller(h, below/2), above >= below)
       else if (h > above) then
          if (h > below) h = larger(above, below)
          if (below >= h) h = -h
       end if
       s%h = h
-      s%h_first = h
+      if (s%side == 1) s%h_first = h
    end subroutine
 
-   !> The length of a step from x that no bound cuts.
+   !> The length of a step from x.
    function step_length(s, x) result(h)
       type(lm_state), intent(in) :: s
       real(wp), intent(in) :: x

@@ -74,7 +74,8 @@ module lm_types
       ! What goes beyond MINPACK
       integer(c_int) :: points        !< 3: second-order differences, without epsfcn; else forward ones
       integer(c_int) :: trials_only   !< 1: nfev and maxfev do not count differences
-      integer(c_int) :: last_jacobian !< 1: at the end fjac is the Jacobian at x
+      integer(c_int) :: last_jacobian !< 1: LM_ITERATE comes for the last x too: after a step
+      !<                                 that ends the fit its Jacobian is evaluated, and stays
       integer(c_int) :: weighted      !< 1: there is a loss: the driver sees to LM_WEIGH
       type(c_ptr) :: lower         !< (n) lower bounds on x, or null
       type(c_ptr) :: upper         !< (n) upper bounds on x; null where lower is
@@ -103,6 +104,7 @@ module lm_types
       integer(c_int) :: njev     !< evaluations of fjac asked for
       integer(c_int) :: iter     !< iterates so far, the start included
       integer(c_int) :: ndiff    !< evaluations of fvec asked for, for differences alone
+      integer(c_int) :: last     !< 1: the fit has ended, and fjac is or will be the Jacobian at x
       real(c_double) :: fnorm    !< |fvec|, or with a loss the root of twice the cost
       real(c_double) :: fnorm_trial !< the same of fvec_trial; with a loss the driver's
       ! Its memory between two steps
@@ -110,7 +112,6 @@ module lm_types
       integer(c_int) :: column   !< the column of fjac that is being differenced
       integer(c_int) :: side     !< its evaluation, 1 or 2
       integer(c_int) :: met      !< 1: the step has taken a parameter to its bound
-      integer(c_int) :: last     !< 1: the fit has ended but for the last Jacobian
       real(c_double) :: h        !< the difference step of that column
       real(c_double) :: h_first  !< the one of its first evaluation
       real(c_double) :: xnorm    !< |D x|

@@ -76,12 +76,13 @@ typedef struct lm_state {
     lm_kernels kernels;
 
     /* What goes beyond MINPACK */
-    int points;              /* 3: second-order differences; else forward ones */
-    int trials_only;         /* 1: nfev and maxfev do not count differences */
-    int last_jacobian;       /* 1: at the end fjac is the Jacobian at x */
-    int weighted;            /* 1: there is a loss: see LM_WEIGH and fnorm_trial */
-    const double *lower;     /* (n) lower bounds on x, or NULL; the start is within */
-    const double *upper;     /* (n) upper bounds on x; NULL where lower is */
+    int points;          /* 3: second-order differences; else forward ones */
+    int trials_only;     /* 1: nfev and maxfev do not count differences */
+    int last_jacobian;   /* 1: LM_ITERATE comes for the last x too: after a step that ends
+                            the fit its Jacobian is evaluated, and stays in fjac */
+    int weighted;        /* 1: there is a loss: see LM_WEIGH and fnorm_trial */
+    const double *lower; /* (n) lower bounds on x, or NULL; the start is within */
+    const double *upper; /* (n) upper bounds on x; NULL where lower is */
     const double *diff_step; /* (n) difference steps relative to x, or NULL */
     int *active;             /* (4n) with bounds: -1 or 1 where x is on its lower or upper
                                 bound, else 0; then work space */
@@ -110,13 +111,14 @@ typedef struct lm_state {
     int njev;    /* evaluations of fjac asked for */
     int iter;    /* iterates so far, the start included */
     int ndiff;   /* evaluations of fvec asked for, for differences alone */
+    int last;    /* 1: the fit has ended, and fjac is or will be the Jacobian at x */
 
     double fnorm;       /* |fvec|, or with a loss the root of twice the cost */
     double fnorm_trial; /* the same of fvec_trial: with a loss, set it after evaluating
                            LM_RESIDUALS */
 
     /* Its memory between two steps: not for the caller */
-    int stage, column, side, met, last;
+    int stage, column, side, met;
     double h, h_first, xnorm, pnorm, gnorm, delta, par;
 } lm_state;
 

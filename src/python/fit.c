@@ -152,13 +152,17 @@ static int accept_trial(fit *self)
     return 0;
 }
 
-/* Show the observer an iterate that it has not seen. */
-static int show_iterate(fit *self)
+/* A new iterate: keep its Jacobian, which is the result's if no step is taken any more,
+ * and show it to the observer. */
+static int note_iterate(fit *self)
 {
-    if (self->observe == NULL || self->state.iter == self->observed)
-        return 0;
-    self->observed = self->state.iter;
-    int status = self->observe(self);
+    const lm_state *s = &self->state;
+    int status = 0;
+
+    if (self->jac != NULL && !s->last)
+        memcpy(doubles(self->jac), s->fjac, (size_t)s->m * s->n * sizeof(double));
+    if (self->observe != NULL)
+        status = self->observe(self);
     self->stopped = status > 0;
     return status;
 }
@@ -199,14 +203,14 @@ int fit_run(fit *self)
         case LM_ITERATE: /* what follows reads and writes our own memory alone */
             unlock = heavy;
             if (!s->weighted) /* else LM_WEIGH is next */
-                status = show_iterate(self);
+                status = note_iterate(self);
             break;
         case LM_WEIGH:
             unlock = heavy;
             status =
                 loss_weigh(&self->loss, s->m, s->n, s->fvec, s->fjac, s->fvec_weighted);
             if (status == 0)
-                status = show_iterate(self);
+                status = note_iterate(self);
             break;
         }
         if (status < 0)
@@ -247,7 +251,10 @@ int fit_allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag)
         bounds = lm_bounds_work((int)n) * sizeof(double) + 4 * (size_t)n * sizeof(int);
     self->work =
         PyMem_Malloc((size_t)(4 * n + m + weighted) * sizeof(double) + scratch + bounds);
-    if (self->fjac == NULL || self->ipvt == NULL || self->qtf == NULL)
+    if (s->last_jacobian)
+        self->jac = (PyArrayObject *)PyArray_SimpleNew(2, shape, NPY_DOUBLE); /* new */
+    if (self->fjac == NULL || self->ipvt == NULL || self->qtf == NULL
+        || (s->last_jacobian && self->jac == NULL))
         return -1;
     if (self->work == NULL) {
         PyErr_NoMemory();
@@ -381,6 +388,7 @@ void fit_clear(fit *self)
     Py_CLEAR(self->x);
     Py_CLEAR(self->fvec);
     Py_CLEAR(self->fjac);
+    Py_CLEAR(self->jac);
     Py_CLEAR(self->ipvt);
     Py_CLEAR(self->qtf);
     Py_CLEAR(self->trial);

@@ -22,7 +22,6 @@ typedef struct fit {
      * there, 0 to go on, or -1 with an exception set. */
     int (*observe)(struct fit *self);
     PyObject *observer; /* borrowed: what observe calls */
-    int observed;       /* the iterates that it has been called with */
     int stopped;        /* it has ended the fit */
     double *work;       /* the arrays of the state that nobody else sees, and scratch */
     /* The arrays of the result. All references are ours, or NULL. */
@@ -32,6 +31,7 @@ typedef struct fit {
     PyArrayObject *ipvt;  /* (n,) */
     PyArrayObject *qtf;   /* (n,) */
     PyArrayObject *trial; /* (m,) the last residuals from func, maybe the user's own */
+    PyArrayObject *jac;   /* (n, m) with last_jacobian: that of the last iterate */
     /* The bounds, or NULL; a start within them is the caller's affair. */
     PyArrayObject *lower;     /* (n,) */
     PyArrayObject *upper;     /* (n,) */

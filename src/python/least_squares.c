@@ -216,6 +216,10 @@ static PyObject *result(fit *self)
     npy_intp n = s->n;
     PyObject *answer = NULL;
     PyObject *info = self->stopped ? Py_NewRef(Py_None) : PyLong_FromLong(s->info);
+    if (!s->last && !self->stopped) { /* fjac holds R; x has not moved since */
+        Py_SETREF(self->fjac, (PyArrayObject *)Py_NewRef(self->jac));
+        s->fjac = doubles(self->fjac);
+    }
     PyObject *jac = PyArray_Transpose(self->fjac, NULL);   /* new */
     PyObject *grad = PyArray_SimpleNew(1, &n, NPY_DOUBLE); /* new */
     PyObject *active = fit_active_mask(self);              /* new */
