@@ -29,28 +29,37 @@
 #define NEGLIGIBLE_SQUARE 1e-180
 
 enum {
-    PANEL = 4,      /* reflections applied together */
-    AHEAD = 256,    /* numbers from what is worked on to what is fetched */
-    LARGE = 1 << 21 /* numbers that are too many for a cache */
+    PANEL = 4,  /* reflections applied together */
+    AHEAD = 256 /* numbers from what is worked on to what is fetched */
 };
 
 /* --- Sums over rows: m is a multiple of LANES, the last rows may be zeros --------- */
 
+/* Each of these loops also brings m numbers near, `next`, that are needed after it:
+ * memory is slow, but need not be waited for. Where nothing is to be fetched, they are
+ * some of those at hand. */
+INLINE void fetch(const double *next)
+{
+    __builtin_prefetch(next);
+}
+
 /* dot[i][k] = x[i]'a[k] */
 INLINE void dots(int nx, int na, int m, const double *const *x, const double *const *a,
-                 double dot[][PANEL])
+                 double dot[][PANEL], const double *next)
 {
     lanes total[PANEL][PANEL];
 
     for (int i = 0; i < nx; i++)
         for (int k = 0; k < na; k++)
             total[i][k] = broadcast(0.0);
-    for (int row = 0; row < m; row += LANES)
+    for (int row = 0; row < m; row += LANES) {
+        fetch(next + row);
         for (int k = 0; k < na; k++) {
             lanes ak = load(a[k] + row);
             for (int i = 0; i < nx; i++)
                 total[i][k] = add_product(total[i][k], load(x[i] + row), ak);
         }
+    }
     for (int i = 0; i < nx; i++)
         for (int k = 0; k < na; k++)
             dot[i][k] = sum(total[i][k]);
@@ -59,7 +68,7 @@ INLINE void dots(int nx, int na, int m, const double *const *x, const double *co
 /* dot[k] = x'a[k]. Even and odd lanes are summed apart: one sum after another would wait
  * for each addition. */
 INLINE void dots_of_one(int na, int m, const double *x, const double *const *a,
-                        double *dot)
+                        double *dot, const double *next)
 {
     lanes even[PANEL], odd[PANEL];
     int row;
@@ -68,6 +77,8 @@ INLINE void dots_of_one(int na, int m, const double *x, const double *const *a,
         even[k] = odd[k] = broadcast(0.0);
     for (row = 0; row + LANES < m; row += 2 * LANES) {
         lanes x0 = load(x + row), x1 = load(x + row + LANES);
+        fetch(next + row);
+        fetch(next + row + LANES);
         for (int k = 0; k < na; k++) {
             even[k] = add_product(even[k], x0, load(a[k] + row));
             odd[k] = add_product(odd[k], x1, load(a[k] + row + LANES));
@@ -82,7 +93,7 @@ INLINE void dots_of_one(int na, int m, const double *x, const double *const *a,
 
 /* a[k] -= sum over i of w[i][k] x[i] */
 INLINE void subtract(int nx, int na, int m, const double *const *x, double *const *a,
-                     double w[][PANEL])
+                     double w[][PANEL], const double *next)
 {
     /* In registers, for the compiler must think that a store changes what is in memory */
     const double *from[PANEL];
@@ -98,6 +109,7 @@ INLINE void subtract(int nx, int na, int m, const double *const *x, double *cons
     }
     for (int row = 0; row < m; row += LANES) {
         lanes xi[PANEL];
+        fetch(next + row);
         for (int i = 0; i < nx; i++)
             xi[i] = load(from[i] + row);
         for (int k = 0; k < na; k++) {
@@ -111,7 +123,7 @@ INLINE void subtract(int nx, int na, int m, const double *const *x, double *cons
 
 /* a[k] -= w[k] x, and then dot[k] = a[0]'a[k], in one pass */
 INLINE void subtract_and_dot(int na, int m, const double *x, double *const *a,
-                             const double *w, double *dot)
+                             const double *w, double *dot, const double *next)
 {
     lanes total[PANEL], weight[PANEL];
     double *to[PANEL];
@@ -123,6 +135,7 @@ INLINE void subtract_and_dot(int na, int m, const double *x, double *const *a,
     }
     for (int row = 0; row < m; row += LANES) {
         lanes xi = load(x + row), first = xi;
+        fetch(next + row);
         for (int k = 0; k < na; k++) {
             lanes ak = subtract_product(load(to[k] + row), xi, weight[k]);
             store(to[k] + row, ak);
@@ -135,20 +148,21 @@ INLINE void subtract_and_dot(int na, int m, const double *x, double *const *a,
 }
 
 /* The same for a number of columns that is not known to the compiler. */
-static void any_dots(int na, int m, const double *x, const double *const *a, double *dot)
+static void any_dots(int na, int m, const double *x, const double *const *a, double *dot,
+                     const double *next)
 {
     switch (na) {
     case 1:
-        dots_of_one(1, m, x, a, dot);
+        dots_of_one(1, m, x, a, dot, next);
         break;
     case 2:
-        dots_of_one(2, m, x, a, dot);
+        dots_of_one(2, m, x, a, dot, next);
         break;
     case 3:
-        dots_of_one(3, m, x, a, dot);
+        dots_of_one(3, m, x, a, dot, next);
         break;
     default:
-        dots_of_one(4, m, x, a, dot);
+        dots_of_one(4, m, x, a, dot, next);
         break;
     }
 }
@@ -159,34 +173,66 @@ static void any_subtract(int na, int m, const double *x, double *const *a, doubl
 
     switch (na) {
     case 1:
-        subtract(1, 1, m, &x, a, row);
+        subtract(1, 1, m, &x, a, row, x);
         break;
     case 2:
-        subtract(1, 2, m, &x, a, row);
+        subtract(1, 2, m, &x, a, row, x);
         break;
     case 3:
-        subtract(1, 3, m, &x, a, row);
+        subtract(1, 3, m, &x, a, row, x);
         break;
     default:
-        subtract(1, 4, m, &x, a, row);
+        subtract(1, 4, m, &x, a, row, x);
         break;
     }
 }
 
 static void any_subtract_and_dot(int na, int m, const double *x, double *const *a,
-                                 const double *w, double *dot)
+                                 const double *w, double *dot, const double *next)
 {
     switch (na) {
     case 1:
-        subtract_and_dot(1, m, x, a, w, dot);
+        subtract_and_dot(1, m, x, a, w, dot, next);
         break;
     case 2:
-        subtract_and_dot(2, m, x, a, w, dot);
+        subtract_and_dot(2, m, x, a, w, dot, next);
         break;
     default:
-        subtract_and_dot(3, m, x, a, w, dot);
+        subtract_and_dot(3, m, x, a, w, dot, next);
         break;
     }
+}
+
+/* --- The rows ahead -------------------------------------------------------------- */
+
+/* The matrix that is factored, with the residuals as its last column. */
+typedef struct {
+    int m, n;
+    const double *fjac; /* (ldfjac, n) */
+    int ldfjac;
+    const double *fvec;
+} matrix;
+
+static const double *column_of(const matrix *a, int k)
+{
+    return k < a->n ? a->fjac + k * (size_t)a->ldfjac : a->fvec;
+}
+
+/* The block of rows that comes next: while this one is worked on, every loop over its
+ * rows brings a column of the next one near. */
+typedef struct {
+    const matrix *a;
+    int start;
+    int column; /* that is to be fetched */
+} prospect;
+
+static const double *next_column(prospect *p)
+{
+    const double *column = column_of(p->a, p->column) + p->start;
+
+    if (p->column < p->a->n)
+        p->column++;
+    return column;
 }
 
 /* --- Reflections ----------------------------------------------------------------- */
@@ -212,11 +258,11 @@ static reflection reflection_of(double alpha, double square_of_x)
 
 /* The first `count` of `width` columns, a reflection at a time. row is R(j,j). */
 static void reflect_panel(int count, int width, int m, double *const *column, double *row,
-                          size_t ldr, reflection *h)
+                          size_t ldr, reflection *h, prospect *next)
 {
     double dot[PANEL], w[PANEL];
 
-    any_dots(width, m, column[0], (const double *const *)column, dot);
+    any_dots(width, m, column[0], (const double *const *)column, dot, next_column(next));
     for (int i = 0; i < count; i++, row += ldr + 1) {
         int rest = width - i - 1;
         h[i] = reflection_of(row[0], dot[0]);
@@ -227,18 +273,20 @@ static void reflect_panel(int count, int width, int m, double *const *column, do
             *rk -= w[k] * h[i].head;
         }
         if (i + 1 < count)
-            any_subtract_and_dot(rest, m, column[i], column + i + 1, w, dot);
+            any_subtract_and_dot(rest, m, column[i], column + i + 1, w, dot,
+                                 next_column(next));
     }
 }
 
 /* The PANEL reflections h of x, applied together to one or two columns a behind them;
  * rk is R(j,k), gram[i][l] is x[i]'x[l]. */
 INLINE void apply_panel(int two, int m, const double *const *x, const reflection *h,
-                        double gram[][PANEL], double *const *a, double *rk, size_t ldr)
+                        double gram[][PANEL], double *const *a, double *rk, size_t ldr,
+                        prospect *next)
 {
     double dot[PANEL][PANEL], w[PANEL][PANEL];
 
-    dots(PANEL, 1 + two, m, x, (const double *const *)a, dot);
+    dots(PANEL, 1 + two, m, x, (const double *const *)a, dot, next_column(next));
     for (int c = 0; c <= two; c++, rk += ldr)
         for (int i = 0; i < PANEL; i++) {
             double d = h[i].head * rk[i] + dot[i][c];
@@ -247,12 +295,13 @@ INLINE void apply_panel(int two, int m, const double *const *x, const reflection
             w[i][c] = h[i].g * d;
             rk[i] -= w[i][c] * h[i].head;
         }
-    subtract(PANEL, 1 + two, m, x, a, w);
+    subtract(PANEL, 1 + two, m, x, a, w, next_column(next));
 }
 
 /* The block a (m, n + 1), whose last column are residuals, goes into the triangle r
  * (ldr, n + 1), whose last column is Q'f. a is overwritten. */
-static void annihilate(int m, int n, double *a, size_t lda, double *r, size_t ldr)
+static void annihilate(int m, int n, double *a, size_t lda, double *r, size_t ldr,
+                       prospect *next)
 {
     double *column[PANEL], *diagonal = r;
     reflection h[PANEL];
@@ -264,22 +313,22 @@ static void annihilate(int m, int n, double *a, size_t lda, double *r, size_t ld
             column[i] = a + (size_t)(j + i) * lda;
         const double *const *x = (const double *const *)column;
 
-        reflect_panel(PANEL, PANEL, m, column, diagonal, ldr, h);
-        dots_of_one(1, m, x[1], x, gram[1]);
-        dots_of_one(2, m, x[2], x, gram[2]);
-        dots_of_one(3, m, x[3], x, gram[3]);
+        reflect_panel(PANEL, PANEL, m, column, diagonal, ldr, h, next);
+        dots_of_one(1, m, x[1], x, gram[1], x[0]);
+        dots_of_one(2, m, x[2], x, gram[2], x[0]);
+        dots_of_one(3, m, x[3], x, gram[3], x[0]);
         for (int k = j + PANEL; k <= n; k += 2) {
             double *behind[2] = {a + (size_t)k * lda, a + (size_t)(k + 1) * lda};
             if (k < n)
-                apply_panel(1, m, x, h, gram, behind, r + j + (size_t)k * ldr, ldr);
+                apply_panel(1, m, x, h, gram, behind, r + j + (size_t)k * ldr, ldr, next);
             else
-                apply_panel(0, m, x, h, gram, behind, r + j + (size_t)k * ldr, ldr);
+                apply_panel(0, m, x, h, gram, behind, r + j + (size_t)k * ldr, ldr, next);
         }
     }
     for (int i = 0; j + i <= n; i++)
         column[i] = a + (size_t)(j + i) * lda;
     if (j < n)
-        reflect_panel(n - j, n - j + 1, m, column, diagonal, ldr, h);
+        reflect_panel(n - j, n - j + 1, m, column, diagonal, ldr, h, next);
 }
 
 /* --- The kernels ----------------------------------------------------------------- */
@@ -322,7 +371,7 @@ static void pivot(int m, int n, double *r, size_t ldr, int *ipvt, double *norm,
         for (int i = first; i <= j; i++)
             v[i] = 0;
         double dot[PANEL], w[PANEL];
-        dots_of_one(1, rows, x, &x, dot);
+        dots_of_one(1, rows, x, &x, dot, x);
         reflection h = reflection_of(rj[j], dot[0]);
         rj[j] = norm[j] = h.beta;
         v[j] = h.head;
@@ -332,7 +381,7 @@ static void pivot(int m, int n, double *r, size_t ldr, int *ipvt, double *norm,
             double *column[PANEL];
             for (int c = 0; c < PANEL; c++)
                 column[c] = r + (size_t)(k + c) * ldr + first;
-            any_dots(count, rows, x, (const double *const *)column, dot);
+            any_dots(count, rows, x, (const double *const *)column, dot, x);
             for (int c = 0; c < count; c++)
                 w[c] = h.g * dot[c];
             any_subtract(count, rows, x, column, w);
@@ -355,13 +404,9 @@ static void pivot(int m, int n, double *r, size_t ldr, int *ipvt, double *norm,
     }
 }
 
-/* Copy the rows of a column, with zeros up to a whole number of lanes. The rows that come
- * `ahead` of them are brought near meanwhile, unless that is 0. */
-static void take_rows(int count, const double *from, double *to, int ahead)
+/* Copy the rows of a column, with zeros up to a whole number of lanes. */
+static void take_rows(int count, const double *from, double *to)
 {
-    if (ahead != 0)
-        for (int i = 0; i < count; i += LANES)
-            __builtin_prefetch(from + i + ahead);
     memcpy(to, from, (size_t)count * sizeof(double));
     for (int i = count; i < (int)lm_padded(count); i++)
         to[i] = 0;
@@ -373,12 +418,35 @@ static int is_within_range(double norm)
     return norm == 0 || (norm >= SMALLEST_NORM && norm <= LARGEST_NORM);
 }
 
+/* The triangle w.r of all rows of a. */
+static void triangle(workspace w, const matrix *a)
+{
+    int rows = lm_block_rows(a->m, a->n);
+
+    memset(w.r, 0, w.ldr * (size_t)(a->n + 1) * sizeof(double));
+    for (int start = 0; start < a->m; start += rows) {
+        int count = a->m - start < rows ? a->m - start : rows;
+        prospect next = {a, start + rows, 0};
+        for (int k = 0; k <= a->n; k++)
+            take_rows(count, column_of(a, k) + start, w.block + k * w.lda);
+        annihilate((int)lm_padded(count), a->n, w.block, w.lda, w.r, w.ldr, &next);
+    }
+}
+
+/* R and the first n entries of Q'f to where the caller wants them. */
+static void give_factors(workspace w, int n, double *fjac, int ldfjac, double *qtf)
+{
+    for (int j = 0; j < n; j++)
+        memcpy(fjac + j * (size_t)ldfjac, w.r + j * w.ldr,
+               (size_t)(j + 1) * sizeof(double));
+    memcpy(qtf, w.r + n * w.ldr, (size_t)n * sizeof(double));
+}
+
 void KERNEL(factor)(int m, int n, double *fjac, int ldfjac, int *ipvt,
                     const double *acnorm, double *rdiag, double *work_n,
                     const double *fvec, double fnorm, double *qtf, void *scratch)
 {
     workspace w = lm_workspace(m, n, scratch);
-    int rows = lm_block_rows(m, n);
 
     int by_reference = m < 2 * LANES /* too few rows to gain anything */
                        || !is_within_range(fnorm);
@@ -395,29 +463,19 @@ void KERNEL(factor)(int m, int n, double *fjac, int ldfjac, int *ipvt,
     memcpy(rdiag, acnorm, (size_t)n * sizeof(double));
     if (m <= SMALL) {
         for (int k = 0; k <= n; k++)
-            take_rows(m, k < n ? fjac + k * (size_t)ldfjac : fvec, w.r + k * w.ldr, 0);
+            take_rows(m, k < n ? fjac + k * (size_t)ldfjac : fvec, w.r + k * w.ldr);
         pivot(m, n, w.r, w.ldr, ipvt, rdiag, work_n, w.v);
     } else {
-        int ahead = (size_t)m * (size_t)(n + 1) > LARGE ? rows : 0;
-        memset(w.r, 0, w.ldr * (size_t)(n + 1) * sizeof(double));
-        for (int start = 0; start < m; start += rows) {
-            int count = m - start < rows ? m - start : rows;
-            for (int k = 0; k <= n; k++)
-                take_rows(count, (k < n ? fjac + k * (size_t)ldfjac : fvec) + start,
-                          w.block + k * w.lda, ahead);
-            annihilate((int)lm_padded(count), n, w.block, w.lda, w.r, w.ldr);
-        }
-        pivot(n, n, w.r, w.ldr, ipvt, rdiag, work_n, w.v);
+        matrix a = {m, n, fjac, ldfjac, fvec};
+        triangle(w, &a);
+        for (int j = 0; j < n; j++)
+            memcpy(w.top + j * (size_t)n, fjac + j * (size_t)ldfjac,
+                   (size_t)n * sizeof(double));
         *w.signs_open = 1;
+        pivot(n, n, w.r, w.ldr, ipvt, rdiag, work_n, w.v);
     }
 
-    for (int j = 0; j < n; j++) {
-        double *column = fjac + j * (size_t)ldfjac;
-        if (*w.signs_open)
-            memcpy(w.top + j * (size_t)n, column, (size_t)n * sizeof(double));
-        memcpy(column, w.r + j * w.ldr, (size_t)(j + 1) * sizeof(double));
-    }
-    memcpy(qtf, w.r + n * w.ldr, (size_t)n * sizeof(double));
+    give_factors(w, n, fjac, ldfjac, qtf);
 }
 
 /* The root of a sum of squares; by the reference where a square may have overflowed or
