@@ -107,8 +107,8 @@ class BentPlane:
 
 def block_rows(m: int, n: int) -> int:
     """The rows that are annihilated together: lm_block_rows."""
-    rows = 16384 // (n + 1) // LANES * LANES
-    return min(max(256, min(rows, 512)), m)
+    rows = 4480 // (n + 1) // LANES * LANES
+    return min(max(384, min(rows, 512)), m)
 
 
 def shapes_at_block_boundaries() -> Iterator[tuple[int, int]]:

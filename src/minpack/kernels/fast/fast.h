@@ -21,12 +21,12 @@ static inline size_t lm_padded(int n)
     return ((size_t)n + LANES - 1) / LANES * LANES;
 }
 
-/* Rows of a block: so many that it stays in the cache, but enough to keep the lanes
+/* Rows of a block: few, so that it stays in the cache, but enough to keep the lanes
  * busy. */
 static inline int lm_block_rows(int m, int n)
 {
-    int rows = 16384 / (n + 1) / LANES * LANES;
-    rows = rows < 256 ? 256 : rows > 512 ? 512 : rows;
+    int rows = 4480 / (n + 1) / LANES * LANES;
+    rows = rows < 384 ? 384 : rows > 512 ? 512 : rows;
     return rows < m ? rows : m;
 }
 
@@ -48,7 +48,7 @@ static inline size_t lm_ldr(int m, int n)
 
 static inline size_t lm_lda(int m, int n)
 {
-    return lm_padded(lm_block_rows(m, n)) + LANES; /* no power of 2 */
+    return lm_padded(lm_block_rows(m, n)) + 5 * LANES; /* no power of 2, nor near one */
 }
 
 static inline workspace lm_workspace(int m, int n, void *scratch)
