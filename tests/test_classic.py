@@ -22,7 +22,7 @@ SOURCES = Path(__file__).parents[1] / "src" / "minpack"
 CC, FC = os.environ.get("CC", "cc"), os.environ.get("FC", "gfortran")
 
 # What a library that allocates nothing, keeps nothing and prints nothing may need.
-LIBC = {"memcpy", "memmove", "memset", "strcmp", "sqrt", "fabs"}
+LIBC = {"memcmp", "memcpy", "memmove", "memset", "strcmp", "sqrt", "fabs"}
 COMPILER = {
     "_GLOBAL_OFFSET_TABLE_",
     "__stack_chk_fail",

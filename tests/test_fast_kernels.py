@@ -121,7 +121,8 @@ def shapes_at_block_boundaries() -> Iterator[tuple[int, int]]:
 
 
 SMALL_SHAPES = [(m, n) for n in range(1, 41) for m in range(n, 71)]
-LARGE_SHAPES = [*shapes_at_block_boundaries(), (200, 200), (201, 200), (450, 200)]
+LARGE_SHAPES = [*shapes_at_block_boundaries(), (200, 200), (201, 200), (450, 200),
+                (4000, 3), (5003, 9)]  # fmt: skip
 
 
 # --- The kernels --------------------------------------------------------------------
@@ -141,6 +142,9 @@ _difference = ctypes.CFUNCTYPE(_double, _int, _pointer, _pointer, _double, _poin
 _factor = ctypes.CFUNCTYPE(
     None, _int, _int, _pointer, _int, *[_pointer] * 5, ctypes.c_double, *[_pointer] * 2
 )
+_factor_differences = ctypes.CFUNCTYPE(
+    None, _int, _int, _pointer, _int, *[_pointer] * 6, ctypes.c_double, *[_pointer] * 2
+)
 
 
 class _Table(ctypes.Structure):
@@ -150,6 +154,7 @@ class _Table(ctypes.Structure):
         ("norm", _pointer),
         ("difference", _pointer),
         ("factor", _pointer),
+        ("factor_differences", _pointer),
         ("faithful", _int),
     ]
 
@@ -180,6 +185,8 @@ class Kernels:
         self._norm = _norm(table.norm)
         self._difference = _difference(table.difference)
         self._factor = _factor(table.factor)
+        if table.factor_differences:
+            self._factor_differences = _factor_differences(table.factor_differences)
 
     def norm(self, x: Array, offset: int = 0) -> float:
         there = aligned(x.size, offset)
@@ -216,9 +223,40 @@ class Kernels:
         self._factor(m, n, fjac.ctypes.data, m + 1, *before, self.norm(f), *after)
         assert scratch[size] == self.canary
         assert (fjac[:, m] == self.canary).all()
-        r = np.triu(fjac.T[:n])
-        signs = np.where(np.diag(r) > 0, -1.0, 1.0)
-        return Factors(signs[:, None] * r, ipvt - 1, signs * qtf[:n])
+        return oriented(fjac, ipvt, qtf)
+
+    def factor_differences(
+        self, f: Array, fvec: Array, h: Array, offset: int = 0
+    ) -> tuple[Factors, Array]:
+        """The factors of (f[j] - fvec)/h[j] by columns, and the norms of those."""
+        n, m = f.shape
+        fjac = aligned((m + 1) * n, offset).reshape(n, m + 1)
+        fjac[:-1, :m], fjac[:, m] = f[:-1], self.canary
+        last = aligned(m, offset // 2)
+        last[:] = f[-1]
+        norms, ipvt = np.array(h), np.zeros(n, dtype=np.intc)
+        rdiag, work_n, qtf = np.zeros(n), np.zeros(n), np.zeros(m)
+        residuals = np.array(fvec)
+        size = -(-self.scratch(m, n) // 8)
+        scratch = aligned(size + 1, offset)
+        scratch[size] = self.canary
+        arrays = (last, norms, ipvt, rdiag, work_n, residuals)
+        self._factor_differences(
+            m, n, fjac.ctypes.data, m + 1, *(a.ctypes.data for a in arrays),
+            self.norm(fvec), qtf.ctypes.data, scratch.ctypes.data,
+        )  # fmt: skip
+        assert scratch[size] == self.canary
+        assert (fjac[:, m] == self.canary).all()
+        assert (last == f[-1]).all() or np.isnan(f[-1]).any()
+        return oriented(fjac, ipvt, qtf), norms
+
+
+def oriented(fjac: Array, ipvt: NDArray[np.intc], qtf: Array) -> Factors:
+    """What a kernel has left."""
+    n = len(fjac)
+    r = np.triu(fjac.T[:n])
+    signs = np.where(np.diag(r) > 0, -1.0, 1.0)
+    return Factors(signs[:, None] * r, ipvt - 1, signs * qtf[:n])
 
 
 def run(*command: Any) -> None:
@@ -279,7 +317,7 @@ def reference(library: ctypes.CDLL) -> Kernels:
         ctypes.cast(getattr(library, f"minpack_reference_{name}"), _pointer)
         for name in ("norm", "difference", "factor")
     )
-    return Kernels(library, _Table(*functions, 1))
+    return Kernels(library, _Table(*functions, None, 1))
 
 
 # --- The same bits ------------------------------------------------------------------
@@ -335,7 +373,7 @@ def test_every_shape_has_the_same_bits_on_every_instruction_set(analytic: bool) 
     assert {shape for shape in different if different[shape]} == set()
 
 
-@pytest.mark.parametrize("shape", [(7, 2), (8, 3), (61, 5), (1203, 4)])
+@pytest.mark.parametrize("shape", [(7, 2), (8, 3), (61, 5), (1203, 4), (5003, 3)])
 @pytest.mark.parametrize("start", [*range(0, 64, 8), 1, 4, 13])
 @with_and_without_jacobian
 def test_the_alignment_of_what_the_functions_return_does_not_matter(
@@ -359,6 +397,20 @@ def test_the_alignment_of_what_the_functions_return_does_not_matter(
         (lambda x: moved(plane.jacobian(x))) if analytic else None,
     )
     assert bits(found) == bits(fit(plane.residuals, plane.x0, jac))
+
+
+@pytest.mark.parametrize("shape", [(300, 3), (5003, 3)])
+def test_one_array_for_all_residuals_gives_the_same_bits(
+    shape: tuple[int, int],
+) -> None:
+    plane = BentPlane(*shape)
+    buffer = np.empty(plane.y.size)
+
+    def residuals(x: Array) -> Array:
+        buffer[:] = plane.residuals(x)
+        return buffer
+
+    assert bits(fit(residuals, plane.x0)) == bits(fit(plane.residuals, plane.x0))
 
 
 def test_the_thread_does_not_matter() -> None:
@@ -654,6 +706,54 @@ def test_a_factorization_has_the_same_bits_on_every_instruction_set(
             [a.tobytes() for a in fast.factor(*problem)] for fast in fast_sets.values()
         ]
         assert all(result == results[0] for result in results)
+
+
+def residuals_around(jacobian: Array, f: Array) -> tuple[Array, Array]:
+    """Residuals near f whose differences are nearly the Jacobian, and the steps."""
+    h = 2.0 ** -(10 + np.arange(jacobian.shape[1]) % 4)
+    with np.errstate(all="ignore"):
+        return f + h[:, None] * jacobian.T, h
+
+
+@pytest.mark.parametrize("kind", MATRICES)
+def test_factors_of_differences_have_the_bits_of_those_of_the_jacobian(
+    fast_sets: dict[str, Kernels], kind: str
+) -> None:
+    for jacobian, f in matrices(kind):
+        around, h = residuals_around(jacobian, f)
+        with np.errstate(all="ignore"):
+            differences = ((around - f) / h[:, None]).T
+        for offset, fast in enumerate(fast_sets.values()):
+            expected = fast.factor(differences, f)
+            found, norms = fast.factor_differences(around, f, h, offset)
+            assert [a.tobytes() for a in found] == [a.tobytes() for a in expected]
+            expected_norms = [fast.norm(column) for column in differences.T]
+            np.testing.assert_allclose(norms, expected_norms, rtol=1e-14)
+
+
+@pytest.mark.parametrize("shape", LARGE_SHAPES)
+def test_differences_may_end_anywhere_in_a_block(
+    fast: Kernels, shape: tuple[int, int]
+) -> None:
+    rng = np.random.default_rng(6)
+    f = rng.normal(size=shape[0])
+    around, h = residuals_around(rng.normal(size=shape), f)
+    expected = fast.factor(((around - f) / h[:, None]).T, f)
+    found, _ = fast.factor_differences(around, f, h)
+    assert [a.tobytes() for a in found] == [a.tobytes() for a in expected]
+
+
+@pytest.mark.parametrize("m", [10, 200, 1000])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_the_norm_of_a_difference_tells_that_an_entry_is_not_finite(
+    fast: Kernels, m: int, value: float
+) -> None:
+    for row in (0, m // 2, m - 1):
+        for column in range(3):
+            around = np.ones((3, m))
+            around[column, row] = value
+            _, norms = fast.factor_differences(around, np.zeros(m), np.full(3, 1e-8))
+            assert np.isfinite(norms).tolist() == [j != column for j in range(3)]
 
 
 @pytest.mark.parametrize("kind", MATRICES)

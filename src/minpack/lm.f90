@@ -30,7 +30,8 @@
 !> then the cost takes the place of |fvec|²/2, and the model is that of weighted residuals.
 module lm
    use, intrinsic :: iso_c_binding, only: c_int, c_double
-   use, intrinsic :: iso_c_binding, only: c_associated, c_funloc, c_f_pointer, c_f_procpointer
+   use, intrinsic :: iso_c_binding, only: c_associated, c_funloc, c_null_funptr
+   use, intrinsic :: iso_c_binding, only: c_f_pointer, c_f_procpointer
    use lm_types
    use lm_bounds
    use lm_differences, only: start_differences, next_difference
@@ -62,6 +63,7 @@ contains
       kernels%norm = c_funloc(enorm)
       kernels%difference = c_funloc(difference)
       kernels%factor = c_funloc(factor)
+      kernels%factor_differences = c_null_funptr
       kernels%faithful = 1
    end subroutine
 
@@ -105,6 +107,7 @@ contains
 
       procedure(norm_kernel), pointer :: norm
       procedure(factor_kernel), pointer :: factor
+      procedure(factor_differences_kernel), pointer :: factor_differences
       real(wp), pointer, contiguous, dimension(:) :: x, fvec, diag, qtf
       real(wp), pointer, contiguous, dimension(:) :: x_trial, fvec_trial, step, work_n, work_m
       real(wp), pointer, contiguous, dimension(:) :: fvec_weighted
@@ -114,6 +117,7 @@ contains
 
       call c_f_procpointer(s%kernels%norm, norm)
       call c_f_procpointer(s%kernels%factor, factor)
+      call c_f_procpointer(s%kernels%factor_differences, factor_differences)
       call c_f_pointer(s%x, x, [s%n])
       call c_f_pointer(s%fvec, fvec, [s%m])
       call c_f_pointer(s%fjac, fjac, [s%ldfjac, s%n])
@@ -163,15 +167,19 @@ contains
          if (s%last /= 0) s%stage = FINISH
 
       case (FACTORIZE)
+         if (s%deferred /= 0) then
+            call factor_differences(s%m, s%n, fjac, s%ldfjac, fvec_trial, step, ipvt, &
+                                    x_trial, work_n, fvec, s%fnorm, work_m, s%scratch)
+         end if
          call keep_norms(s, step, acnorm=x_trial)
          if (s%stage == FINISH) return
-         if (s%weighted == 0) then
-            call factor(s%m, s%n, fjac, s%ldfjac, ipvt, x_trial, step, work_n, fvec, &
-                        s%fnorm, work_m, s%scratch)
-         else
+         if (s%weighted /= 0) then
             call c_f_pointer(s%fvec_weighted, fvec_weighted, [s%m])
             call factor(s%m, s%n, fjac, s%ldfjac, ipvt, x_trial, step, work_n, fvec_weighted, &
                         norm(s%m, fvec_weighted), work_m, s%scratch)
+         else if (s%deferred == 0) then
+            call factor(s%m, s%n, fjac, s%ldfjac, ipvt, x_trial, step, work_n, fvec, &
+                        s%fnorm, work_m, s%scratch)
          end if
          call test_gradient(s, norm, x, fjac, ipvt, diag, qtf, x_trial, work_n, work_m)
 

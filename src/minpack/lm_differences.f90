@@ -87,7 +87,8 @@ contains
       norms(s%column) = 0
    end subroutine
 
-   !> The difference quotient of fvec_trial: the column of fjac, or its second part.
+   !> The difference quotient of fvec_trial: the column of fjac, or its second part; where
+   !> the factorization is to form it, its step and, but for the last column, fvec_trial.
    subroutine take_evaluation(s)
       type(lm_state), intent(in) :: s
 
@@ -101,7 +102,10 @@ contains
       call c_f_pointer(s%fvec_trial, fvec_trial, [s%m])
       call c_f_pointer(s%fjac, fjac, [s%ldfjac, s%n])
       call c_f_pointer(s%step, norms, [s%n])
-      if (s%side == 1) then
+      if (s%deferred /= 0) then
+         norms(s%column) = s%h
+         if (s%column < s%n) call copy(s%m, fvec_trial, fjac(:, s%column))
+      else if (s%side == 1) then
          norms(s%column) = difference(s%m, fvec_trial, fvec, s%h, fjac(:, s%column))
       else
          call c_f_procpointer(s%kernels%norm, norm)
@@ -110,6 +114,14 @@ contains
          call combine(s%m, s%h_first, s%h, fjac(:, s%column), second)
          norms(s%column) = norm(s%m, fjac(:, s%column))
       end if
+   end subroutine
+
+   !> to = from, which as pointers would be copied to a temporary first.
+   subroutine copy(m, from, to)
+      integer(c_int), intent(in) :: m
+      real(wp), intent(in) :: from(m)
+      real(wp), intent(out) :: to(m)
+      to = from
    end subroutine
 
    !> The derivative at x of the parabola through x, x + h1 and x + h2, from the

@@ -59,6 +59,7 @@ contains
       s%trials_only = 0
       s%last_jacobian = 0
       s%weighted = 0
+      s%deferred = 0
       s%lower = c_null_ptr
       s%upper = c_null_ptr
       s%diff_step = c_null_ptr

@@ -8,7 +8,7 @@ module lm_types
    private
 
    public :: lm_state, lm_kernels
-   public :: norm_kernel, difference_kernel, factor_kernel
+   public :: norm_kernel, difference_kernel, factor_kernel, factor_differences_kernel
    public :: larger, smaller
 
    integer, parameter, public :: wp = c_double
@@ -52,6 +52,7 @@ module lm_types
       type(c_funptr) :: norm       !< procedure(norm_kernel)
       type(c_funptr) :: difference !< procedure(difference_kernel)
       type(c_funptr) :: factor     !< procedure(factor_kernel)
+      type(c_funptr) :: factor_differences !< procedure(factor_differences_kernel), or null
       integer(c_int) :: faithful   !< 1: MINPACK's faults too; 0: they are mended
    end type
 
@@ -77,6 +78,7 @@ module lm_types
       integer(c_int) :: last_jacobian !< 1: LM_ITERATE comes for the last x too: after a step
       !<                                 that ends the fit its Jacobian is evaluated, and stays
       integer(c_int) :: weighted      !< 1: there is a loss: the driver sees to LM_WEIGH
+      integer(c_int) :: deferred      !< 1: the factorization forms the differences; see minpack.h
       type(c_ptr) :: lower         !< (n) lower bounds on x, or null
       type(c_ptr) :: upper         !< (n) upper bounds on x; null where lower is
       type(c_ptr) :: diff_step     !< (n) difference steps relative to x, or null
@@ -150,6 +152,24 @@ module lm_types
          real(c_double), intent(inout) :: fjac(ldfjac, *) !< in: J; out: R above
          integer(c_int), intent(out) :: ipvt(*)  !< (n) the permutation P
          real(c_double), intent(in) :: acnorm(*) !< (n) norms of the columns of J
+         real(c_double), intent(out) :: rdiag(*) !< (n) work space
+         real(c_double), intent(out) :: work_n(*)!< (n) work space
+         real(c_double), intent(in) :: fvec(*)   !< (m) the residuals
+         real(c_double), value, intent(in) :: fnorm !< their norm
+         real(c_double), intent(out) :: qtf(*)   !< (m) Q'fvec, in the first n places
+         type(c_ptr), value, intent(in) :: scratch
+      end subroutine
+
+      !> The same of a forward-difference Jacobian that is formed on the way: column j is
+      !> (f_j - fvec)/h_j, with f_j the residuals at x + h_j e_j.
+      subroutine factor_differences_kernel(m, n, fjac, ldfjac, f_n, h_to_acnorm, ipvt, &
+                                           rdiag, work_n, fvec, fnorm, qtf, scratch) bind(c)
+         import :: c_int, c_double, c_ptr
+         integer(c_int), value, intent(in) :: m, n, ldfjac
+         real(c_double), intent(inout) :: fjac(ldfjac, *) !< in: f_j, j < n; out: R above
+         real(c_double), intent(in) :: f_n(*)    !< (m) f_j, j = n
+         real(c_double), intent(inout) :: h_to_acnorm(*) !< (n) in: h; out: norms of the columns
+         integer(c_int), intent(out) :: ipvt(*)  !< (n) the permutation P
          real(c_double), intent(out) :: rdiag(*) !< (n) work space
          real(c_double), intent(out) :: work_n(*)!< (n) work space
          real(c_double), intent(in) :: fvec(*)   !< (m) the residuals

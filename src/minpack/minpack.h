@@ -53,6 +53,10 @@ typedef struct lm_kernels {
     void (*factor)(int m, int n, double *fjac, int ldfjac, int *ipvt,
                    const double *acnorm, double *rdiag, double *work_n,
                    const double *fvec, double fnorm, double *qtf, void *scratch);
+    void (*factor_differences)(int m, int n, double *fjac, int ldfjac, const double *f_n,
+                               double *h_to_acnorm, int *ipvt, double *rdiag,
+                               double *work_n, const double *fvec, double fnorm,
+                               double *qtf, void *scratch); /* or NULL */
     int faithful; /* 1: MINPACK's faults too; 0: they are mended */
 } lm_kernels;
 
@@ -67,6 +71,9 @@ typedef struct lm_state {
     int analytic;  /* 0: forward differences; 1: ask for LM_JACOBIAN */
     int mode;      /* 2: diag is the caller's; else it follows the columns of fjac */
     int maxfev;    /* limit on the evaluations of fvec */
+    int deferred;  /* 1, with the fast kernels and analytic 0 only: the factorization
+                      forms the differences. At LM_ITERATE fjac is no Jacobian yet, and
+                      fvec_trial must still be what LM_DIFFERENCE got */
     double ftol;   /* relative error wanted in the sum of squares */
     double xtol;   /* relative error wanted in x */
     double gtol;   /* cosine wanted between fvec and the columns of fjac */
@@ -81,6 +88,10 @@ typedef struct lm_state {
     int last_jacobian;   /* 1: LM_ITERATE comes for the last x too: after a step that ends
                             the fit its Jacobian is evaluated, and stays in fjac */
     int weighted;        /* 1: there is a loss: see LM_WEIGH and fnorm_trial */
+    int deferred;        /* 1: the factorization forms the differences. At LM_ITERATE fjac
+                            is no Jacobian yet, and fvec_trial must still be what
+                            LM_DIFFERENCE got. With the fast kernels and forward
+                            differences only, and nothing else of this group */
     const double *lower; /* (n) lower bounds on x, or NULL; the start is within */
     const double *upper; /* (n) upper bounds on x; NULL where lower is */
     const double *diff_step; /* (n) difference steps relative to x, or NULL */

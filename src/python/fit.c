@@ -10,6 +10,8 @@
 #define WORTH_UNLOCKING 200000.0
 /* The same in residuals, for a pass over them that multiplies once or twice. */
 #define MANY_RESIDUALS 50000
+/* From so many residuals on, it pays to form the differences in the factorization. */
+#define WORTH_DEFERRING 4000
 #define COMPLEX_STEP 1e-20 /* relative to x */
 
 /* --- Arguments ------------------------------------------------------------- */
@@ -200,8 +202,8 @@ int fit_run(fit *self)
         case LM_ACCEPT:
             status = accept_trial(self);
             break;
-        case LM_ITERATE: /* what follows reads and writes our own memory alone */
-            unlock = heavy;
+        case LM_ITERATE: /* next: our own memory, and maybe the last residuals */
+            unlock = heavy && (!s->deferred || is_ours_alone(self->trial));
             if (!s->weighted) /* else LM_WEIGH is next */
                 status = note_iterate(self);
             break;
@@ -262,6 +264,8 @@ int fit_allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag)
     }
     s->m = (int)m;
     s->n = (int)n;
+    s->deferred = !s->kernels.faithful && !s->analytic && m >= WORTH_DEFERRING
+                  && self->lower == NULL && self->diff_step == NULL && !s->last_jacobian;
     s->ldfjac = (int)m;
     s->x = doubles(self->x);
     s->fjac = doubles(self->fjac);
@@ -301,6 +305,9 @@ int fit_finish(fit *self)
 
     if (has_factors(self)) {
         lm_orient(s);
+        if (s->deferred) /* the end of the last column may be as it was allocated */
+            memset(s->fjac + (s->n - 1) * (size_t)s->m + s->n, 0,
+                   (size_t)(s->m - s->n) * sizeof(double));
         for (int j = 0; j < s->n; j++) /* SciPy counts columns from 0 */
             s->ipvt[j] -= 1;
     } else {

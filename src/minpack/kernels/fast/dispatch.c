@@ -14,13 +14,17 @@
                                       double *);                                         \
     void minpack_##set##_factor(int, int, double *, int, int *, const double *,          \
                                 double *, double *, const double *, double, double *,    \
-                                void *);
+                                void *);                                                 \
+    void minpack_##set##_factor_differences(int, int, double *, int, const double *,     \
+                                            double *, int *, double *, double *,         \
+                                            const double *, double, double *, void *);
 DECLARE(v3)
 DECLARE(v4)
 #endif
 
 #define KERNELS(set)                                                                     \
-    {minpack_##set##_norm, minpack_##set##_difference, minpack_##set##_factor, 0}
+    {minpack_##set##_norm, minpack_##set##_difference, minpack_##set##_factor,           \
+     minpack_##set##_factor_differences, 0}
 
 static const lm_kernels sets[] = {
     KERNELS(baseline),

@@ -205,17 +205,23 @@ static void any_subtract_and_dot(int na, int m, const double *x, double *const *
 
 /* --- The rows ahead -------------------------------------------------------------- */
 
-/* The matrix that is factored, with the residuals as its last column. */
+/* What is factored, with the residuals as its last column. Column n - 1 may lie apart
+ * from those before it. */
 typedef struct {
     int m, n;
-    const double *fjac; /* (ldfjac, n) */
+    const double *fjac; /* (ldfjac, n - 1) */
     int ldfjac;
+    const double *last;
     const double *fvec;
+    const double *h; /* NULL: the Jacobian; else residuals, and column j of the Jacobian
+                        is their difference from fvec over h[j] */
 } matrix;
 
 static const double *column_of(const matrix *a, int k)
 {
-    return k < a->n ? a->fjac + k * (size_t)a->ldfjac : a->fvec;
+    if (k < a->n - 1)
+        return a->fjac + k * (size_t)a->ldfjac;
+    return k < a->n ? a->last : a->fvec;
 }
 
 /* The block of rows that comes next: while this one is worked on, every loop over its
@@ -412,24 +418,63 @@ static void take_rows(int count, const double *from, double *to)
         to[i] = 0;
 }
 
+/* (f - fvec)/h in the rows of a block, and its sum of squares. fvec is in the block
+ * already, with zeros up to a whole number of lanes, as they will be here. */
+static double take_differences(int count, const double *f, const double *fvec, double h,
+                               double *to)
+{
+    lanes even = broadcast(0.0), odd = even, inverse = broadcast(1 / h);
+    int row;
+
+    for (row = 0; row + 2 * LANES <= count; row += 2 * LANES) {
+        lanes a = scaled_difference(load(f + row), load(fvec + row), inverse);
+        lanes b =
+            scaled_difference(load(f + row + LANES), load(fvec + row + LANES), inverse);
+        store(to + row, a);
+        store(to + row + LANES, b);
+        even = add_product(even, a, a);
+        odd = add_product(odd, b, b);
+    }
+    for (; row < count; row += LANES) {
+        int rest = count - row < LANES ? count - row : LANES;
+        double last[LANES] = {0};
+        memcpy(last, f + row, (size_t)rest * sizeof(double));
+        lanes a = scaled_difference(load(last), load(fvec + row), inverse);
+        store(to + row, a);
+        even = add_product(even, a, a);
+    }
+    return sum(add(even, odd));
+}
+
 /* Whether squares, and products with others of such a norm, stay in range. */
 static int is_within_range(double norm)
 {
     return norm == 0 || (norm >= SMALLEST_NORM && norm <= LARGEST_NORM);
 }
 
-/* The triangle w.r of all rows of a. */
-static void triangle(workspace w, const matrix *a)
+/* The triangle w.r of all rows of a, and, where it holds residuals, the squares of the
+ * norms of the columns of the Jacobian. */
+static void triangle(workspace w, const matrix *a, double *square)
 {
-    int rows = lm_block_rows(a->m, a->n);
+    int n = a->n, rows = lm_block_rows(a->m, n);
+    double *fvec = w.block + n * w.lda;
 
-    memset(w.r, 0, w.ldr * (size_t)(a->n + 1) * sizeof(double));
+    memset(w.r, 0, w.ldr * (size_t)(n + 1) * sizeof(double));
+    for (int k = 0; a->h != NULL && k < n; k++)
+        square[k] = 0;
     for (int start = 0; start < a->m; start += rows) {
         int count = a->m - start < rows ? a->m - start : rows;
         prospect next = {a, start + rows, 0};
-        for (int k = 0; k <= a->n; k++)
-            take_rows(count, column_of(a, k) + start, w.block + k * w.lda);
-        annihilate((int)lm_padded(count), a->n, w.block, w.lda, w.r, w.ldr, &next);
+        take_rows(count, a->fvec + start, fvec);
+        for (int k = 0; k < n; k++) {
+            const double *from = column_of(a, k) + start;
+            double *to = w.block + k * w.lda;
+            if (a->h == NULL)
+                take_rows(count, from, to);
+            else
+                square[k] += take_differences(count, from, fvec, a->h[k], to);
+        }
+        annihilate((int)lm_padded(count), n, w.block, w.lda, w.r, w.ldr, &next);
     }
 }
 
@@ -466,8 +511,8 @@ void KERNEL(factor)(int m, int n, double *fjac, int ldfjac, int *ipvt,
             take_rows(m, k < n ? fjac + k * (size_t)ldfjac : fvec, w.r + k * w.ldr);
         pivot(m, n, w.r, w.ldr, ipvt, rdiag, work_n, w.v);
     } else {
-        matrix a = {m, n, fjac, ldfjac, fvec};
-        triangle(w, &a);
+        matrix a = {m, n, fjac, ldfjac, fjac + (n - 1) * (size_t)ldfjac, fvec, NULL};
+        triangle(w, &a, NULL);
         for (int j = 0; j < n; j++)
             memcpy(w.top + j * (size_t)n, fjac + j * (size_t)ldfjac,
                    (size_t)n * sizeof(double));
@@ -552,4 +597,64 @@ double KERNEL(difference)(int m, const double *f, const double *fvec, double h,
         even = add_product(even, a, a);
     }
     return norm_or_reference(sum(add(even, odd)), m, column);
+}
+
+/* Form the Jacobian where its residuals are, and the norms of its columns. Returns
+ * whether they are finite. */
+static int form_differences(const matrix *a, double *fjac, double *h_to_acnorm)
+{
+    int finite = 1;
+
+    for (int j = 0; j < a->n; j++) {
+        const double *f = column_of(a, j);
+        double *column = fjac + j * (size_t)a->ldfjac, h = h_to_acnorm[j];
+        for (int i = 0; i < a->m; i++)
+            column[i] = (f[i] - a->fvec[i]) / h;
+        h_to_acnorm[j] = KERNEL(norm)(a->m, column);
+        finite &= h_to_acnorm[j] <= DBL_MAX;
+    }
+    return finite;
+}
+
+/* Whether the norm of a column of differences, as it was found, is good and within range.
+ * Nothing has underflowed where all differences are zero. */
+static int is_good_norm(double norm, const matrix *a, int j)
+{
+    if (norm == 0)
+        return memcmp(column_of(a, j), a->fvec, (size_t)a->m * sizeof(double)) == 0;
+    return is_within_range(norm);
+}
+
+void KERNEL(factor_differences)(int m, int n, double *fjac, int ldfjac, const double *f_n,
+                                double *h_to_acnorm, int *ipvt, double *rdiag,
+                                double *work_n, const double *fvec, double fnorm,
+                                double *qtf, void *scratch)
+{
+    workspace w = lm_workspace(m, n, scratch);
+    const double *h = h_to_acnorm;
+    matrix a = {m, n, fjac, ldfjac, f_n, fvec, h};
+    int in_one_pass = m > SMALL && is_within_range(fnorm);
+
+    for (int j = 0; j < n; j++)
+        in_one_pass &= h[j] > DBL_MIN;
+    if (in_one_pass)
+        triangle(w, &a, rdiag);
+    for (int j = 0; in_one_pass && j < n; j++) {
+        rdiag[j] = sqrt(rdiag[j]);
+        in_one_pass = is_good_norm(rdiag[j], &a, j);
+    }
+    if (!in_one_pass) {
+        if (form_differences(&a, fjac, h_to_acnorm))
+            KERNEL(factor)(m, n, fjac, ldfjac, ipvt, h_to_acnorm, rdiag, work_n, fvec,
+                           fnorm, qtf, scratch);
+        return;
+    }
+
+    for (int j = 0; j < n; j++)
+        for (int i = 0; i < n; i++)
+            w.top[i + j * (size_t)n] = (column_of(&a, j)[i] - fvec[i]) / h[j];
+    *w.signs_open = 1;
+    memcpy(h_to_acnorm, rdiag, (size_t)n * sizeof(double));
+    pivot(n, n, w.r, w.ldr, ipvt, rdiag, work_n, w.v);
+    give_factors(w, n, fjac, ldfjac, qtf);
 }

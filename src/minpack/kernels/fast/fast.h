@@ -79,5 +79,9 @@ double KERNEL(difference)(int m, const double *f, const double *fvec, double h,
 void KERNEL(factor)(int m, int n, double *fjac, int ldfjac, int *ipvt,
                     const double *acnorm, double *rdiag, double *work_n,
                     const double *fvec, double fnorm, double *qtf, void *scratch);
+void KERNEL(factor_differences)(int m, int n, double *fjac, int ldfjac, const double *f_n,
+                                double *h_to_acnorm, int *ipvt, double *rdiag,
+                                double *work_n, const double *fvec, double fnorm,
+                                double *qtf, void *scratch);
 
 #endif
