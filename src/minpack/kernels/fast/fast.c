@@ -30,7 +30,7 @@
 
 enum {
     PANEL = 4,  /* reflections applied together */
-    AHEAD = 256 /* numbers from what is worked on to what is fetched */
+    AHEAD = 128 /* numbers from what is worked on to what is fetched */
 };
 
 /* --- Sums over rows: m is a multiple of LANES, the last rows may be zeros --------- */
@@ -544,6 +544,8 @@ double KERNEL(norm)(int m, const double *x)
         return norm_or_reference(square, m, x);
     }
     for (row = 0; row + 2 * LANES <= m; row += 2 * LANES) {
+        fetch(x + row + AHEAD);
+        fetch(x + row + AHEAD + LANES);
         lanes a = load(x + row), b = load(x + row + LANES);
         even = add_product(even, a, a);
         odd = add_product(odd, b, b);
