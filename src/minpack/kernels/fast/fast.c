@@ -339,72 +339,81 @@ static void annihilate(int m, int n, double *a, size_t lda, double *r, size_t ld
 
 /* --- The kernels ----------------------------------------------------------------- */
 
+/* Exchange columns j and k of r, and what belongs to them. */
+static void exchange(int j, int k, double *r, size_t ldr, int *ipvt, double *square,
+                     double *square_before)
+{
+    double *rj = r + j * ldr, *rk = r + k * ldr;
+
+    for (size_t i = 0; i < ldr; i++) {
+        double swap = rj[i];
+        rj[i] = rk[i];
+        rk[i] = swap;
+    }
+    int swap = ipvt[j];
+    ipvt[j] = ipvt[k];
+    ipvt[k] = swap;
+    square[k] = square[j];
+    square_before[k] = square_before[j];
+}
+
 /* Pivot r (ldr, n + 1) by columns and bring it to triangular form, as qrfac does with J.
- * Its last column becomes Q'f; ldr is a multiple of LANES, rows from m on are zero. norm
- * holds the norms of the columns, v is (ldr) work space. */
-static void pivot(int m, int n, double *r, size_t ldr, int *ipvt, double *norm,
-                  double *norm_before, double *v)
+ * Its last column becomes Q'f; ldr is a multiple of LANES, rows from m on are zero.
+ * square holds the squares of the norms of the columns, v is (ldr) work space. */
+static void pivot(int m, int n, double *r, size_t ldr, int *ipvt, double *square,
+                  double *square_before, double *v)
 {
     for (int j = 0; j < n; j++) {
         ipvt[j] = j + 1;
-        norm_before[j] = norm[j];
+        square_before[j] = square[j];
     }
     for (int j = 0; j < n; j++) {
         int longest = j;
         int first = j / LANES * LANES; /* rows before it are zero in v */
         int rows = (int)ldr - first;
         double *rj = r + j * ldr;
-        const double *x = v + first;
+        double *x = v + first;
 
         for (int k = j; k < n; k++)
-            if (norm[k] > norm[longest])
+            if (square[k] > square[longest])
                 longest = k;
-        if (longest != j) {
-            double *other = r + longest * ldr;
-            for (size_t i = 0; i < ldr; i++) {
-                double swap = rj[i];
-                rj[i] = other[i];
-                other[i] = swap;
-            }
-            int swap = ipvt[j];
-            ipvt[j] = ipvt[longest];
-            ipvt[longest] = swap;
-            norm[longest] = norm[j];
-            norm_before[longest] = norm_before[j];
-        }
+        if (longest != j)
+            exchange(j, longest, r, ldr, ipvt, square, square_before);
 
-        memcpy(v + first, rj + first, (size_t)rows * sizeof(double));
+        memcpy(x, rj + first, (size_t)rows * sizeof(double));
         for (int i = first; i <= j; i++)
             v[i] = 0;
-        double dot[PANEL], w[PANEL];
-        dots_of_one(1, rows, x, &x, dot, x);
-        reflection h = reflection_of(rj[j], dot[0]);
-        rj[j] = norm[j] = h.beta;
-        v[j] = h.head;
-
-        for (int k = j + 1; k <= n; k += PANEL) {
+        reflection h = {0, 0, 0};
+        /* x is the first of the columns that it is multiplied with, and not reflected */
+        for (int k = j; k <= n; k += PANEL) {
             int count = n + 1 - k < PANEL ? n + 1 - k : PANEL;
+            int own = k == j;
             double *column[PANEL];
+            double dot[PANEL], w[PANEL];
             for (int c = 0; c < PANEL; c++)
                 column[c] = r + (size_t)(k + c) * ldr + first;
+            if (own)
+                column[0] = x;
             any_dots(count, rows, x, (const double *const *)column, dot, x);
-            for (int c = 0; c < count; c++)
-                w[c] = h.g * dot[c];
-            any_subtract(count, rows, x, column, w);
+            if (own) {
+                h = reflection_of(rj[j], dot[0]);
+                rj[j] = h.beta;
+            }
+            for (int c = own; c < count; c++) {
+                double *rkj = column[c] + (j - first);
+                w[c] = h.g * (h.head * *rkj + dot[c]);
+                *rkj -= w[c] * h.head;
+            }
+            any_subtract(count - own, rows, x, column + own, w + own);
         }
         for (int k = j + 1; k < n; k++) {
             double *rk = r + (size_t)k * ldr;
-            if (norm[k] == 0)
-                continue;
-            double part = rk[j] / norm[k];
-            double rest = 1 - part * part;
-            norm[k] *= sqrt(rest > 0 ? rest : 0);
-            double lost = norm[k] / norm_before[k];
-            if (0.05 * (lost * lost) <= EPSMCH) {
-                double square = 0;
+            square[k] -= rk[j] * rk[j];
+            if (0.05 * square[k] <= EPSMCH * square_before[k]) {
+                square[k] = 0;
                 for (int i = j + 1; i < m; i++)
-                    square += rk[i] * rk[i];
-                norm[k] = norm_before[k] = sqrt(square);
+                    square[k] += rk[i] * rk[i];
+                square_before[k] = square[k];
             }
         }
     }
@@ -505,7 +514,8 @@ void KERNEL(factor)(int m, int n, double *fjac, int ldfjac, int *ipvt,
         return;
     }
 
-    memcpy(rdiag, acnorm, (size_t)n * sizeof(double));
+    for (int j = 0; j < n; j++)
+        rdiag[j] = acnorm[j] * acnorm[j];
     if (m <= SMALL) {
         for (int k = 0; k <= n; k++)
             take_rows(m, k < n ? fjac + k * (size_t)ldfjac : fvec, w.r + k * w.ldr);
@@ -641,10 +651,8 @@ void KERNEL(factor_differences)(int m, int n, double *fjac, int ldfjac, const do
         in_one_pass &= h[j] > DBL_MIN;
     if (in_one_pass)
         triangle(w, &a, rdiag);
-    for (int j = 0; in_one_pass && j < n; j++) {
-        rdiag[j] = sqrt(rdiag[j]);
-        in_one_pass = is_good_norm(rdiag[j], &a, j);
-    }
+    for (int j = 0; in_one_pass && j < n; j++)
+        in_one_pass = is_good_norm(sqrt(rdiag[j]), &a, j);
     if (!in_one_pass) {
         if (form_differences(&a, fjac, h_to_acnorm))
             KERNEL(factor)(m, n, fjac, ldfjac, ipvt, h_to_acnorm, rdiag, work_n, fvec,
@@ -652,11 +660,12 @@ void KERNEL(factor_differences)(int m, int n, double *fjac, int ldfjac, const do
         return;
     }
 
-    for (int j = 0; j < n; j++)
+    for (int j = 0; j < n; j++) {
         for (int i = 0; i < n; i++)
             w.top[i + j * (size_t)n] = (column_of(&a, j)[i] - fvec[i]) / h[j];
+        h_to_acnorm[j] = sqrt(rdiag[j]);
+    }
     *w.signs_open = 1;
-    memcpy(h_to_acnorm, rdiag, (size_t)n * sizeof(double));
     pivot(n, n, w.r, w.ldr, ipvt, rdiag, work_n, w.v);
     give_factors(w, n, fjac, ldfjac, qtf);
 }
