@@ -71,9 +71,6 @@ typedef struct lm_state {
     int analytic;  /* 0: forward differences; 1: ask for LM_JACOBIAN */
     int mode;      /* 2: diag is the caller's; else it follows the columns of fjac */
     int maxfev;    /* limit on the evaluations of fvec */
-    int deferred;  /* 1, with the fast kernels and analytic 0 only: the factorization
-                      forms the differences. At LM_ITERATE fjac is no Jacobian yet, and
-                      fvec_trial must still be what LM_DIFFERENCE got */
     double ftol;   /* relative error wanted in the sum of squares */
     double xtol;   /* relative error wanted in x */
     double gtol;   /* cosine wanted between fvec and the columns of fjac */

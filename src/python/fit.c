@@ -231,12 +231,55 @@ int fit_run(fit *self)
 
 /* --- Setting up and the result --------------------------------------------- */
 
+/* So many numbers of the memory at *free. */
+static double *take(double **free, size_t count)
+{
+    double *taken = *free;
+    *free += count;
+    return taken;
+}
+
+/* In numbers: that of so many bytes. */
+static size_t numbers(size_t bytes)
+{
+    return (bytes + sizeof(double) - 1) / sizeof(double);
+}
+
+/* One block for all arrays of the state that nobody else sees. */
+static int allocate_work(fit *self, size_t m, size_t n)
+{
+    lm_state *s = &self->state;
+    size_t weighted = s->weighted ? m : 0;
+    size_t scratch = s->kernels.faithful ? 0 : numbers(lm_fast_scratch(s->m, s->n));
+    size_t bounds = self->lower != NULL ? lm_bounds_work(s->n) : 0;
+    size_t active = self->lower != NULL ? numbers(4 * n * sizeof(int)) : 0;
+    size_t ipvt = numbers(n * sizeof(int));
+
+    self->work =
+        PyMem_New(double, 5 * n + m + weighted + scratch + bounds + active + ipvt);
+    if (self->work == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    double *free = self->work;
+    s->diag = take(&free, n);
+    s->x_trial = take(&free, n);
+    s->step = take(&free, n);
+    s->work_n = take(&free, n);
+    s->qtf = take(&free, n);
+    s->work_m = take(&free, m);
+    s->fvec_weighted = take(&free, weighted);
+    s->scratch = take(&free, scratch);
+    s->bounds_work = take(&free, bounds);
+    s->active = (int *)take(&free, active);
+    s->ipvt = (int *)take(&free, ipvt);
+    return 0;
+}
+
 int fit_allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag)
 {
     lm_state *s = &self->state;
     npy_intp shape[2] = {n, m};
-    size_t scratch = 0, bounds = 0;
-    npy_intp weighted = s->weighted ? m : 0;
 
     if (m > INT_MAX || n > INT_MAX) {
         PyErr_Format(PyExc_ValueError,
@@ -244,45 +287,26 @@ int fit_allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag)
                      self->func.name, (Py_ssize_t)m, INT_MAX);
         return -1;
     }
-    self->fjac = (PyArrayObject *)PyArray_SimpleNew(2, shape, NPY_DOUBLE); /* new */
-    self->ipvt = (PyArrayObject *)PyArray_SimpleNew(1, &n, NPY_INT);       /* new */
-    self->qtf = (PyArrayObject *)PyArray_SimpleNew(1, &n, NPY_DOUBLE);     /* new */
-    if (!s->kernels.faithful)
-        scratch = lm_fast_scratch((int)m, (int)n);
-    if (self->lower != NULL)
-        bounds = lm_bounds_work((int)n) * sizeof(double) + 4 * (size_t)n * sizeof(int);
-    self->work =
-        PyMem_Malloc((size_t)(4 * n + m + weighted) * sizeof(double) + scratch + bounds);
-    if (s->last_jacobian)
-        self->jac = (PyArrayObject *)PyArray_SimpleNew(2, shape, NPY_DOUBLE); /* new */
-    if (self->fjac == NULL || self->ipvt == NULL || self->qtf == NULL
-        || (s->last_jacobian && self->jac == NULL))
-        return -1;
-    if (self->work == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
     s->m = (int)m;
     s->n = (int)n;
+    s->ldfjac = (int)m;
     s->deferred = !s->kernels.faithful && !s->analytic && m >= WORTH_DEFERRING
                   && self->lower == NULL && self->diff_step == NULL && !s->last_jacobian;
-    s->ldfjac = (int)m;
+    self->fjac = (PyArrayObject *)PyArray_SimpleNew(2, shape, NPY_DOUBLE); /* new */
+    if (self->fjac == NULL)
+        return -1;
+    if (s->last_jacobian) {
+        self->jac = (PyArrayObject *)PyArray_SimpleNew(2, shape, NPY_DOUBLE); /* new */
+        if (self->jac == NULL)
+            return -1;
+    }
+    if (allocate_work(self, (size_t)m, (size_t)n) < 0)
+        return -1;
     s->x = doubles(self->x);
     s->fjac = doubles(self->fjac);
-    s->ipvt = PyArray_DATA(self->ipvt);
-    s->qtf = doubles(self->qtf);
-    s->diag = self->work;
-    s->x_trial = self->work + n;
-    s->step = self->work + 2 * n;
-    s->work_n = self->work + 3 * n;
-    s->work_m = self->work + 4 * n;
-    s->fvec_weighted = self->work + 4 * n + m;
-    s->scratch = self->work + 4 * n + m + weighted;
     if (self->lower != NULL) {
         s->lower = doubles(self->lower);
         s->upper = doubles(self->upper);
-        s->bounds_work = (double *)((char *)s->scratch + scratch);
-        s->active = (int *)(s->bounds_work + lm_bounds_work((int)n));
     }
     if (self->diff_step != NULL)
         s->diff_step = doubles(self->diff_step);
@@ -302,18 +326,23 @@ static int has_factors(fit *self)
 int fit_finish(fit *self)
 {
     lm_state *s = &self->state;
+    npy_intp n = s->n;
 
+    self->ipvt = (PyArrayObject *)PyArray_ZEROS(1, &n, NPY_INT, 0);   /* new */
+    self->qtf = (PyArrayObject *)PyArray_ZEROS(1, &n, NPY_DOUBLE, 0); /* new */
+    if (self->ipvt == NULL || self->qtf == NULL)
+        return -1;
     if (has_factors(self)) {
+        int *ipvt = PyArray_DATA(self->ipvt);
         lm_orient(s);
         if (s->deferred) /* the end of the last column may be as it was allocated */
             memset(s->fjac + (s->n - 1) * (size_t)s->m + s->n, 0,
                    (size_t)(s->m - s->n) * sizeof(double));
+        memcpy(doubles(self->qtf), s->qtf, (size_t)n * sizeof(double));
         for (int j = 0; j < s->n; j++) /* SciPy counts columns from 0 */
-            s->ipvt[j] -= 1;
+            ipvt[j] = s->ipvt[j] - 1;
     } else {
         PyArray_FILLWBYTE(self->fjac, 0);
-        PyArray_FILLWBYTE(self->ipvt, 0);
-        PyArray_FILLWBYTE(self->qtf, 0);
     }
     /* Where the input was bad, the residuals at the start have not been asked for. */
     return self->fvec != NULL ? 0 : accept_trial(self);
@@ -323,7 +352,7 @@ PyObject *fit_active_mask(fit *self)
 {
     npy_intp n = PyArray_DIM(self->x, 0);
     PyObject *mask = PyArray_ZEROS(1, &n, NPY_INTP, 0); /* new */
-    if (mask != NULL && self->state.active != NULL) {
+    if (mask != NULL && self->lower != NULL) {
         npy_intp *to = PyArray_DATA((PyArrayObject *)mask);
         for (npy_intp j = 0; j < n; j++)
             to[j] = self->state.active[j];

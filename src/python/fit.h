@@ -28,7 +28,7 @@ typedef struct fit {
     PyArrayObject *x;     /* (n,) */
     PyArrayObject *fvec;  /* (m,) */
     PyArrayObject *fjac;  /* (n, m) */
-    PyArrayObject *ipvt;  /* (n,) */
+    PyArrayObject *ipvt;  /* (n,) made by fit_finish, as the next one */
     PyArrayObject *qtf;   /* (n,) */
     PyArrayObject *trial; /* (m,) the last residuals from func, maybe the user's own */
     PyArrayObject *jac;   /* (n, m) with last_jacobian: that of the last iterate */
