@@ -380,9 +380,9 @@ static void pivot(int m, int n, double *r, size_t ldr, int *ipvt, double *square
         if (longest != j)
             exchange(j, longest, r, ldr, ipvt, square, square_before);
 
-        memcpy(x, rj + first, (size_t)rows * sizeof(double));
-        for (int i = first; i <= j; i++)
-            v[i] = 0;
+        store(x, load_after(rj + first, j - first + 1));
+        for (int i = LANES; i < rows; i += LANES)
+            store(x + i, load(rj + first + i));
         reflection h = {0, 0, 0};
         /* x is the first of the columns that it is multiplied with, and not reflected */
         for (int k = j; k <= n; k += PANEL) {
@@ -399,12 +399,11 @@ static void pivot(int m, int n, double *r, size_t ldr, int *ipvt, double *square
                 h = reflection_of(rj[j], dot[0]);
                 rj[j] = h.beta;
             }
-            for (int c = own; c < count; c++) {
-                double *rkj = column[c] + (j - first);
-                w[c] = h.g * (h.head * *rkj + dot[c]);
-                *rkj -= w[c] * h.head;
-            }
+            for (int c = own; c < count; c++)
+                w[c] = h.g * (h.head * column[c][j - first] + dot[c]);
             any_subtract(count - own, rows, x, column + own, w + own);
+            for (int c = own; c < count; c++)
+                column[c][j - first] -= w[c] * h.head;
         }
         for (int k = j + 1; k < n; k++) {
             double *rk = r + (size_t)k * ldr;

@@ -111,17 +111,23 @@ INLINE double sum(lanes v)
     return s[0] + s[1];
 }
 
+/* The first 8 rows of x with zeros for `skip` of them. */
+INLINE lanes load_after(const double *x, int skip)
+{
+    static const int64_t mask[2 * LANES] = {0,  0,  0,  0,  0,  0,  0,  0,
+                                            -1, -1, -1, -1, -1, -1, -1, -1};
+    lanes v = load(x);
+    const int64_t *keep = mask + LANES - skip;
+    for (int e = 0; e < PARTS; e++)
+        v.p[e] = (part)((bits)v.p[e] & *(const bits *)(keep + e * WIDTH));
+    return v;
+}
+
 /* The last 8 rows of x(1:m) with zeros for those before row `from`: what remains
  * where the rows are no multiple of 8. m >= 8. */
 INLINE lanes load_tail(const double *x, int m, int from)
 {
-    static const int64_t mask[2 * LANES] = {0,  0,  0,  0,  0,  0,  0,  0,
-                                            -1, -1, -1, -1, -1, -1, -1, -1};
-    lanes v = load(x + m - LANES);
-    const int64_t *keep = mask + (m - from); /* m - from rows are left */
-    for (int e = 0; e < PARTS; e++)
-        v.p[e] = (part)((bits)v.p[e] & *(const bits *)(keep + e * WIDTH));
-    return v;
+    return load_after(x + m - LANES, LANES - (m - from));
 }
 
 #endif
