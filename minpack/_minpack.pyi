@@ -73,5 +73,35 @@ def least_squares(
 ]:
     """Fit, and return what there is to know at the solution."""
 
+def curve_fit(
+    f: Callable[..., ArrayLike],
+    xdata: Any,
+    ydata: _Vector,  # (m,), (1,) or ()
+    p0: ArrayLike,
+    sigma: ArrayLike | None,  # (m,), (1,) or ()
+    factor_of_covariance: _Vector | None,  # (m, m), L' of the covariance L L'
+    jac: Callable[..., ArrayLike] | None,
+    lower: _Vector | None,  # (n,)
+    upper: _Vector | None,  # (n,)
+    absolute_sigma: bool,
+    check_finite: bool,
+    full_output: bool,
+    col_deriv: bool,
+    ftol: float,
+    xtol: float,
+    gtol: float,
+    maxfev: int,
+    epsfcn: float | None,
+    factor: float,
+    diag: ArrayLike | None,
+    kernels: str,
+    /,
+) -> tuple[Any, ...]:
+    """Fit a model.
+
+    The result is (popt, pcov, info, whether pcov is known); where full_output is true,
+    the rest of the long result of leastsq follows, from fvec on.
+    """
+
 def instruction_sets() -> tuple[str, ...]:
     """Name the instruction sets whose fast kernels run here, the best last."""

@@ -25,7 +25,7 @@ SUCCESS = frozenset(map(int, (Info.FTOL, Info.XTOL, Info.FTOL_XTOL, Info.GTOL)))
 _MESSAGES = {
     Info.BAD_INPUT: "Bad input: ftol = {ftol:g}, xtol = {xtol:g} and gtol = {gtol:g} "
     "must not be negative, factor = {factor:g} and every entry of diag must be "
-    "positive, and x0 must not be empty.",
+    "positive, and {start} must not be empty.",
     Info.FTOL: "Converged: the last step lowered the sum of squares, and could have "
     "lowered it, by a relative ftol = {ftol:g} at most.",
     Info.XTOL: "Converged: the next step would change x by a relative xtol = {xtol:g} "
@@ -35,8 +35,8 @@ _MESSAGES = {
     "xtol = {xtol:g} at most.",
     Info.GTOL: "Converged: the cosine of the angle between the residuals and every "
     "column of the Jacobian is at most gtol = {gtol:g} in absolute value.",
-    Info.MAXFEV: "Stopped: func has been evaluated maxfev = {maxfev} times or more. A "
-    "better x0, a larger maxfev or parameters of similar size may help.",
+    Info.MAXFEV: "Stopped: {function} has been evaluated maxfev = {maxfev} times or "
+    "more. A better {start}, a larger maxfev or parameters of similar size may help.",
     Info.FTOL_TOO_SMALL: "Stopped: rounding errors allow no further reduction of the "
     "sum of squares; ftol = {ftol:g} is too small.",
     Info.XTOL_TOO_SMALL: "Stopped: rounding errors allow no further improvement of x; "
@@ -48,7 +48,19 @@ _MESSAGES = {
 }
 
 
-def message(info: int, *, maxfev: int, **limits: float) -> str:
-    """Say why a fit ended, with ``ftol``, ``xtol``, ``gtol`` and ``factor``."""
+def message(
+    info: int,
+    *,
+    maxfev: int,
+    function: str = "func",
+    start: str = "x0",
+    **limits: float,
+) -> str:
+    """Say why a fit ended, with ``ftol``, ``xtol``, ``gtol`` and ``factor``.
+
+    `function` and `start` are what the caller calls its function and its start.
+    """
     numbers = {name: float(limit) for name, limit in limits.items()}
-    return _MESSAGES[Info(info)].format(maxfev=maxfev, **numbers)
+    return _MESSAGES[Info(info)].format(
+        maxfev=maxfev, function=function, start=start, **numbers
+    )

@@ -1,8 +1,8 @@
-"""Where memory runs out, leastsq raises MemoryError and leaves nothing behind.
+"""Where memory runs out, a fit raises MemoryError and leaves nothing behind.
 
 Every allocation of a call is made to fail, one after the other: those of Python's
 three allocators and those of NumPy for the data of arrays. The compiled part has no
-others (see the last test). What func and Dfun allocate themselves is let alone.
+others (see the last test). What the user's functions allocate themselves is let alone.
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ from contract.calls import (
     rate,
     sum_alone,
 )
-from minpack import _minpack, leastsq
+from minpack import _minpack, curve_fit, leastsq
 
 SOURCE = Path(__file__).with_name("failing_allocations.c")
 T = np.linspace(0.0, 1.0, 1000)
+KEPT = np.ones(10)
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +74,26 @@ def exponential_residuals(x: Any) -> Any:
 def exponential_jacobian(x: Any) -> Any:
     e = np.exp(-x[1] * T)
     return np.stack([e, -x[0] * T * e], axis=1)
+
+
+def exponential(t: Any, *p: Any) -> Any:
+    return sum(p[1:]) * np.exp(-p[0] * t)
+
+
+def model(**changes: Any) -> Call:
+    """A call of curve_fit: a fit of two parameters to ten points, with `changes`."""
+    t = np.linspace(0.0, 4.0, 10)
+    return {
+        "f": exponential,
+        "xdata": t,
+        "ydata": 2.5 * np.exp(-1.3 * t) + 0.05 * np.cos(7.0 * t),
+        "p0": np.ones(2),
+    } | changes
+
+
+def model_derivatives(t: Any, a: Any, b: Any) -> Any:
+    e = np.exp(-a * t)
+    return np.stack([-b * t * e, e], axis=1)
 
 
 def with_seven_more(call: Call) -> Call:
@@ -163,6 +184,23 @@ CALLS: dict[str, Callable[[], Call]] = {
     "factor is negative, full": lambda: decay(
         factor=-1.0, func=keeping(decay_residuals), full_output=True
     ),
+    "model": model,
+    "model, full": lambda: model(full_output=True),
+    "model, sigma, jac": lambda: model(sigma=np.ones(10), jac=model_derivatives),
+    "model, covariance": lambda: model(sigma=np.eye(10) + 0.5),
+    "model, bounds": lambda: model(bounds=(0, 2)),
+    "model of nine parameters": lambda: model(p0=np.ones(9), full_output=True),
+    "model whose values stay another's": lambda: model(
+        f=lambda *p: np.multiply(exponential(*p), 1.0, out=KEPT)
+    ),
+    "model of lists": lambda: model(f=lambda *p: exponential(*p).tolist()),
+    "model of one value": lambda: model(f=lambda t, a: a, p0=1.0),
+    "model of the wrong length": lambda: model(f=lambda *p: exponential(*p)[1:]),
+    "model without parameters": lambda: model(p0=[]),
+    "sigma is zero": lambda: model(sigma=0),
+    "ydata infinite": lambda: model(ydata=np.full(10, np.inf)),
+    "more parameters than data": lambda: model(p0=np.ones(11)),
+    "jac is no function": lambda: model(jac=1),
 }  # fmt: skip
 
 
@@ -188,9 +226,9 @@ def keeping(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def build(make: Callable[[], Call], memory: Any) -> Call:
-    """A call in which no allocation of func or Dfun fails."""
+    """A call in which no allocation of the user's functions fails."""
     call = make()
-    for name in {"func", "Dfun"} & call.keys():
+    for name in {"func", "Dfun", "f", "jac"} & call.keys():
         if callable(call[name]):
             call[name] = memory.sparing(call[name])
     return call
@@ -208,7 +246,7 @@ def plain(item: Any) -> Any:
 def outcome(call: Call) -> str:
     """How the call ends."""
     try:
-        return repr(plain(leastsq(**call)))
+        return repr(plain(curve_fit(**call) if "f" in call else leastsq(**call)))
     except MemoryError:
         return "MemoryError"
     except Exception as error:
@@ -276,7 +314,8 @@ def test_a_failed_allocation_is_a_memory_error_and_leaks_nothing(
         return ended
 
     expected = act()
-    monkeypatch.setattr(_minpack, "leastsq", memory.failing(_minpack.leastsq))
+    for name in ("leastsq", "curve_fit"):
+        monkeypatch.setattr(_minpack, name, memory.failing(getattr(_minpack, name)))
     fail_each_allocation(memory, alone, act, expected)
 
 

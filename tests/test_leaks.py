@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minpack import leastsq
+from minpack import OptimizeWarning, curve_fit, leastsq
 
 CALLS = 250_000
 PAGE = os.sysconf("SC_PAGESIZE") if hasattr(os, "sysconf") else 0
@@ -24,6 +24,14 @@ WIDE = np.tile(A, (200, 1))
 START = np.array([0.25, 0.25])
 DIAG = np.array([1.0, 2.0])
 ARGS = tuple(object() for _ in range(7))
+
+
+T = A[:, 1].copy()
+COVARIANCE = np.eye(5) + 0.5
+
+
+def model(t: Any, a: Any, b: Any) -> Any:
+    return a + b * t
 
 
 def residuals(x: Any, *args: Any) -> Any:
@@ -98,13 +106,41 @@ BAD: list[tuple[dict[str, Any], type[BaseException]]] = [
     ({"factor": -1.0}, TypeError),
     ({"maxfev": 1}, RuntimeWarning),
 ]
-CASES = [*GOOD, *BAD]
+# The same with a model and data, all with an f.
+CURVES: list[tuple[dict[str, Any], type[BaseException] | None]] = [
+    ({"f": model}, None),
+    ({"f": model, "p0": None}, None),
+    ({"f": model, "sigma": Y, "full_output": True}, None),
+    ({"f": model, "sigma": 0.5, "jac": lambda *args: A}, None),
+    ({"f": model, "sigma": COVARIANCE, "jac": lambda *args: A}, None),
+    ({"f": lambda *args: model(*args).tolist(), "sigma": Y}, None),
+    ({"f": lambda t, *p: np.polyval(p, t), "p0": np.ones(1)}, None),
+    ({"f": lambda t, *p: WIDE @ p[:2] - p[-1], "p0": np.ones(9), "ydata": 1.0},
+     OptimizeWarning),
+    ({"f": model, "bounds": (0, 1.5), "full_output": True}, None),
+    ({"f": model, "xdata": None}, TypeError),
+    ({"f": lambda *args: None}, TypeError),
+    ({"f": lambda *args: A}, ValueError),
+    ({"f": lambda *args: Y[:4]}, ValueError),
+    ({"f": lambda *args: raising(args)}, LookupError),
+    ({"f": model, "jac": lambda *args: A.T, "sigma": Y}, TypeError),
+    ({"f": model, "p0": np.ones(6)}, TypeError),
+    ({"f": model, "ydata": Y * np.nan}, ValueError),
+    ({"f": model, "sigma": Y * 0}, ValueError),
+    ({"f": model, "p0": 1j}, TypeError),
+    ({"f": None}, TypeError),
+    ({"f": model, "maxfev": 1}, RuntimeError),
+]  # fmt: skip
+CASES = [*GOOD, *BAD, *CURVES]
 
 
 def call(changes: dict[str, Any]) -> type[BaseException] | None:
     """Fit and drop the result; the kind of exception is all that remains."""
     try:
-        leastsq(**{"func": residuals, "x0": START} | changes)
+        if "f" in changes:
+            curve_fit(**{"xdata": T, "ydata": Y, "p0": START} | changes)
+        else:
+            leastsq(**{"func": residuals, "x0": START} | changes)
     except (Exception, KeyboardInterrupt) as error:
         return type(error)
     return None
@@ -119,7 +155,7 @@ def call_all(calls: int) -> None:
 
 def references() -> dict[str, int]:
     """The reference counts of all that is handed to the calls."""
-    values: list[Any] = [START, DIAG, ARGS, *ARGS, A, residuals, jacobian, None]
+    values: list[Any] = [START, DIAG, ARGS, *ARGS, A, T, Y, residuals, jacobian]
     values += [item for changes, _ in CASES for item in changes.values()]
     return {
         f"{position} {item!r:.40}": sys.getrefcount(item)
@@ -143,7 +179,7 @@ def test_a_quarter_of_a_million_calls_leave_memory_and_references_alone() -> Non
     call_all(CALLS)
 
     assert references() == counts
-    # A leak of one object in one kind of call would be CALLS/len(CASES) = 6410 blocks.
+    # A leak of one object in one kind of call would be CALLS/len(CASES) = 4166 blocks.
     assert sys.getallocatedblocks() - blocks < 1000
     if memory:
         assert resident() - memory < 500_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import sys
 import threading
@@ -14,7 +15,7 @@ import pytest
 
 from contract.calls import at_point, decay, decay_residuals
 from contract.results import full
-from minpack import leastsq
+from minpack import OptimizeWarning, curve_fit, leastsq
 
 Bits = tuple[bytes, ...]
 
@@ -66,6 +67,15 @@ def small_fit(number: int) -> Bits:
     return fit(5 + number % 11, number)
 
 
+def model_fit(number: int) -> Bits:
+    """A model whose parameters and values live in memory that is used again."""
+    t = np.linspace(0.0, 3.0, 8 + number % 5)
+    y = (2 + number % 7) * np.exp(-(1 + number % 3) * t) + 0.05 * np.cos(number + 7 * t)
+    sigma = [None, 1 + t, np.eye(t.size) + 0.5][number % 3]
+    parts = curve_fit(lambda t, a, b, c: a * np.exp(-b * t) + c, t, y, sigma=sigma)
+    return tuple(part.tobytes() for part in parts)
+
+
 def large_fit(number: int) -> Bits:
     """Large enough for the lock to be released while the solver runs."""
     return fit(100_000, number)
@@ -111,8 +121,14 @@ def in_threads(threads: int, work: Callable[[int], list[Bits]]) -> list[list[Bit
 @each_number_of_threads
 @pytest.mark.parametrize(
     ("one", "total"),
-    [(small_fit, 1600), (nested_fit, 400), (large_fit, 16), (failing_fit, 800)],
-    ids=["small", "nested", "large", "failing"],
+    [
+        (small_fit, 1600),
+        (model_fit, 1600),
+        (nested_fit, 400),
+        (large_fit, 16),
+        (failing_fit, 800),
+    ],
+    ids=["small", "model", "nested", "large", "failing"],
 )
 def test_fits_in_threads_have_the_bits_of_the_same_fits_in_one(
     one: Callable[[int], Bits], total: int, threads: int
@@ -145,25 +161,13 @@ def test_fits_of_every_kind_do_not_disturb_each_other(threads: int) -> None:
         assert parallel == serial[thread % 4]
 
 
-@pytest.mark.skipif(WITHOUT_LOCK, reason="no lock in this interpreter")
-def test_a_large_fit_lets_other_threads_run_while_the_solver_works() -> None:
-    """Here a thread gets its turn only where another gives up the lock."""
+def large_problem(begin: Callable[[], None]) -> None:
     rng = np.random.default_rng(0)
     m, n = 100_000, 10
     # Nothing here computes: NumPy would release the lock, too.
     residuals = itertools.cycle(rng.normal(size=(8, m)))
     jacobians = itertools.cycle(rng.normal(size=(8, m, n)))
-    start, ran = threading.Lock(), threading.Event()
-
-    def wait_for_a_turn() -> None:
-        with start:
-            ran.set()
-
-    sys.setswitchinterval(1000.0)
-    with start:
-        thread = threading.Thread(target=wait_for_a_turn)
-        thread.start()
-    assert not ran.is_set()
+    begin()
     leastsq(
         lambda x: next(residuals),
         np.ones(n),
@@ -173,6 +177,43 @@ def test_a_large_fit_lets_other_threads_run_while_the_solver_works() -> None:
         xtol=0.0,
         full_output=True,
     )
+
+
+def large_covariance(begin: Callable[[], None]) -> None:
+    m, n = 1000, 10  # too small for the lock to be given up for anything else
+    values = itertools.cycle(np.random.default_rng(0).normal(size=(8, m)))
+    calls = itertools.count(1)
+
+    def f(x: Any, *p: Any) -> Any:
+        if next(calls) == 1:  # the Cholesky factorization is over, which is NumPy's
+            begin()
+        return next(values)
+
+    with contextlib.suppress(RuntimeError, OptimizeWarning):  # no fit
+        curve_fit(f, None, np.zeros(m), np.ones(n), np.eye(m), ftol=0.0, maxfev=200)
+
+
+@pytest.mark.skipif(WITHOUT_LOCK, reason="no lock in this interpreter")
+@pytest.mark.parametrize("fit", [large_problem, large_covariance])
+def test_a_large_fit_lets_other_threads_run_while_the_solver_works(
+    fit: Callable[[Callable[[], None]], None],
+) -> None:
+    """Here a thread gets its turn only where another gives up the lock."""
+    start, ran = threading.Lock(), threading.Event()
+
+    def wait_for_a_turn() -> None:
+        with start:
+            ran.set()
+
+    def begin() -> None:
+        assert not ran.is_set()
+        start.release()
+
+    sys.setswitchinterval(1000.0)
+    start.acquire()
+    thread = threading.Thread(target=wait_for_a_turn)
+    thread.start()
+    fit(begin)
     ran_meanwhile = ran.is_set()
     thread.join()
     assert ran_meanwhile

@@ -3,6 +3,8 @@
 #include <float.h>
 #include <string.h>
 
+#include <numpy/arrayscalars.h>
+
 /* The spacing of float16 next to 1, as NumPy's finfo has it. */
 #define HALF_EPSILON 0x1p-10
 
@@ -27,36 +29,59 @@ static int push_keywords(callback *self, PyObject *kwargs)
     return 0;
 }
 
-int callback_init(callback *self, const char *name, PyObject *callable, PyObject *args,
-                  PyObject *kwargs)
+/* What both kinds have in common: a stack for nargs arguments and `named` keywords. */
+static int prepare(callback *self, const char *name, PyObject *callable, Py_ssize_t nargs,
+                   Py_ssize_t named)
 {
-    Py_ssize_t extra = PyTuple_GET_SIZE(args);
-    Py_ssize_t named = kwargs != NULL ? PyDict_GET_SIZE(kwargs) : 0;
-
     self->name = name;
     self->shape_error = PyExc_ValueError;
     self->callable = callable;
-    self->nargs = 1 + extra;
+    self->nargs = nargs;
     self->stack = self->small;
     if (!PyCallable_Check(callable)) {
         PyErr_Format(PyExc_TypeError, "%s must be callable, not %.200s", name,
                      Py_TYPE(callable)->tp_name);
         return -1;
     }
-    if (2 + extra + named > (Py_ssize_t)(sizeof self->small / sizeof *self->small)) {
-        self->stack = PyMem_New(PyObject *, 2 + extra + named);
+    if (1 + nargs + named > (Py_ssize_t)(sizeof self->small / sizeof *self->small)) {
+        self->stack = PyMem_New(PyObject *, 1 + nargs + named);
         if (self->stack == NULL) {
             PyErr_NoMemory();
             return -1;
         }
     }
+    return 0;
+}
+
+int callback_init(callback *self, const char *name, PyObject *callable, PyObject *args,
+                  PyObject *kwargs)
+{
+    Py_ssize_t extra = PyTuple_GET_SIZE(args);
+    Py_ssize_t named = kwargs != NULL ? PyDict_GET_SIZE(kwargs) : 0;
+
+    if (prepare(self, name, callable, 1 + extra, named) < 0)
+        return -1;
     for (Py_ssize_t i = 0; i < extra; i++)
         self->stack[2 + i] = PyTuple_GET_ITEM(args, i); /* borrowed */
     return named > 0 ? push_keywords(self, kwargs) : 0;
 }
 
+int callback_init_model(callback *self, const char *name, PyObject *callable,
+                        PyObject *data, npy_intp n)
+{
+    if (prepare(self, name, callable, 1 + n, 0) < 0)
+        return -1;
+    self->stack[1] = data;
+    memset(self->stack + 2, 0, (size_t)n * sizeof *self->stack);
+    self->numbers = n;
+    return 0;
+}
+
 void callback_clear(callback *self)
 {
+    for (Py_ssize_t i = 0; i < self->numbers; i++)
+        Py_CLEAR(self->stack[2 + i]);
+    self->numbers = 0;
     if (self->stack != self->small) /* NULL where it was never initialized */
         PyMem_Free(self->stack);
     self->stack = NULL;
@@ -92,10 +117,38 @@ static PyArrayObject *array_for_x(callback *self, npy_intp n)
     return x;
 }
 
-/* Call with x, a new reference to the answer or NULL. */
-static PyObject *call_at(callback *self, PyObject *x /* borrowed */)
+/* Nobody else has this number, which nobody can refer to weakly. */
+static int is_unshared(PyObject *number)
 {
-    self->stack[1] = x;
+#ifdef Py_GIL_DISABLED
+    (void)number;
+    return 0;
+#else
+    return Py_REFCNT(number) == 1;
+#endif
+}
+
+/* Put x(n) on the stack as numbers, each in the object of the last call if the function
+ * has not kept it. */
+static int push_numbers(callback *self, npy_intp n, const double *x)
+{
+    PyObject **numbers = self->stack + 2;
+
+    for (npy_intp i = 0; i < n; i++) {
+        if (numbers[i] == NULL || !is_unshared(numbers[i])) {
+            PyObject *number = PyArrayScalar_New(Double); /* new */
+            if (number == NULL)
+                return -1;
+            Py_XSETREF(numbers[i], number);
+        }
+        PyArrayScalar_ASSIGN(numbers[i], Double, x[i]);
+    }
+    return 0;
+}
+
+/* Call with what is on the stack, a new reference to the answer or NULL. */
+static PyObject *call(callback *self)
+{
     PyObject *answer = PyObject_Vectorcall(
         self->callable, self->stack + 1,
         (size_t)self->nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, self->keywords); /* new */
@@ -105,8 +158,17 @@ static PyObject *call_at(callback *self, PyObject *x /* borrowed */)
     return answer;
 }
 
+/* Call with x, a new reference to the answer or NULL. */
+static PyObject *call_at(callback *self, PyObject *x /* borrowed */)
+{
+    self->stack[1] = x;
+    return call(self);
+}
+
 PyObject *callback_call(callback *self, npy_intp n, const double *x)
 {
+    if (self->numbers > 0)
+        return push_numbers(self, n, x) < 0 ? NULL : call(self);
     PyArrayObject *own = array_for_x(self, n); /* borrowed from self */
     if (own == NULL)
         return NULL;
@@ -130,8 +192,7 @@ PyObject *callback_call_complex(callback *self, npy_intp n, const double *x, npy
     return answer;
 }
 
-/* Ready to be read as double[size] where it is. */
-static int is_plain_vector(PyObject *object)
+int is_plain_vector(PyObject *object)
 {
     if (!PyArray_CheckExact(object))
         return 0;
@@ -208,12 +269,8 @@ static PyArrayObject *floats_of_objects(const callback *self,
     return floats;
 }
 
-/* What a user's function returned as a float64 array of any shape, by NumPy's safe
- * casts; a sequence may also hold anything that float() takes, but text.
- * `flags` says what memory is wanted; type_num, where it is not NULL, is set to the
- * type before the cast. Returns a new reference, or NULL. */
-static PyArrayObject *real_array(const callback *self, PyObject *answer /* borrowed */,
-                                 int flags, int *type_num)
+PyArrayObject *real_array(const callback *self, PyObject *answer, int flags,
+                          int *type_num)
 {
     PyArrayObject *floats = NULL;
     PyArrayObject *natural = natural_array(answer, self->name); /* new */
@@ -244,8 +301,7 @@ static PyArrayObject *real_array(const callback *self, PyObject *answer /* borro
     return floats;
 }
 
-/* "(10, 2)" as a new string, or NULL. */
-static PyObject *shape_text(PyArrayObject *array /* borrowed */)
+PyObject *shape_text(PyArrayObject *array)
 {
     PyObject *shape = PyArray_IntTupleFromIntp(PyArray_NDIM(array), PyArray_DIMS(array));
     PyObject *text = shape ? PyObject_Repr(shape) : NULL; /* new */

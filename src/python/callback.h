@@ -5,33 +5,50 @@
 
 #include "numpy_api.h"
 
-/* A function f(x, *args), ready to be called many times. */
+/* A function f(x, *args) or a model f(data, x1, ..., xn), ready for many calls. */
 typedef struct {
     const char *name;      /* "func", for messages */
     PyObject *shape_error; /* borrowed: what a first answer of a wrong shape raises */
     PyObject *callable;    /* borrowed from the caller of the fit */
     Py_ssize_t nargs;      /* positional arguments, x included */
     PyObject *keywords;    /* ours: the tuple of the keywords' names, or NULL */
-    PyObject **stack;      /* a free slot, x, args, keywords' values; all borrowed */
+    PyObject **stack;      /* a free slot, x, args, keywords' values; all borrowed, but
+                              a model's parameters */
     PyObject *small[8];    /* the stack, where it fits */
     PyArrayObject *x;      /* ours: the x of the last call if func has not kept it */
+    Py_ssize_t numbers;    /* n of a model, else 0: the last so many of stack are ours */
 } callback;
 
 /* args and kwargs outlive the callback and don't change; kwargs may be NULL. */
 int callback_init(callback *self, const char *name, PyObject *callable,
                   PyObject *args /* tuple */, PyObject *kwargs /* dict */);
+int callback_init_model(callback *self, const char *name, PyObject *callable,
+                        PyObject *data /* borrowed */, npy_intp n);
 void callback_clear(callback *self);
 
 /* Nobody else can see or change this array. */
 int is_ours_alone(PyArrayObject *array);
 
-/* Call with a copy of x(n) that is the function's to keep.
+/* Call with a copy of x(n) that is the function's to keep; a model gets n NumPy scalars.
  * Returns a new reference, or NULL. */
 PyObject *callback_call(callback *self, npy_intp n, const double *x);
 
 /* The same at x + i h e_j, an array of complex numbers. */
 PyObject *callback_call_complex(callback *self, npy_intp n, const double *x, npy_intp j,
                                 double h);
+
+/* Ready to be read as double[size] where it is. */
+int is_plain_vector(PyObject *object);
+
+/* "(10, 2)" as a new string, or NULL. */
+PyObject *shape_text(PyArrayObject *array /* borrowed */);
+
+/* What self returned as a float64 array of any shape, by NumPy's safe casts; a sequence
+ * may also hold anything that float() takes, but text. `flags` says what memory is
+ * wanted; type_num, where it is not NULL, is set to the type before the cast. Returns a
+ * new reference, or NULL. */
+PyArrayObject *real_array(const callback *self, PyObject *answer /* borrowed */,
+                          int flags, int *type_num);
 
 /* What self returned, as a float64 array that is 1-D, contiguous and aligned: the
  * answer itself where it is one already. `answer` is stolen, a new reference is

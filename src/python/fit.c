@@ -65,7 +65,9 @@ int fit_evaluate(fit *self, npy_intp n, const double *x, double *epsilon)
 {
     Py_CLEAR(self->trial);
     PyObject *answer = callback_call(&self->func, n, x); /* new */
-    if (answer != NULL)
+    if (answer != NULL && self->model != NULL)
+        self->trial = model_residuals(self->model, &self->func, answer); /* steals */
+    else if (answer != NULL)
         self->trial = residuals_array(&self->func, answer, n, epsilon); /* steals */
     return self->trial != NULL ? 0 : -1;
 }
@@ -130,6 +132,8 @@ static int evaluate_jacobian(fit *self)
     int status = take_jacobian(&self->Dfun, answer, self->col_deriv, s->m, s->n, s->fjac,
                                s->njev == 1);
     Py_DECREF(answer);
+    if (status == 0 && self->model != NULL)
+        model_weigh_jacobian(self->model, s->m, s->n, s->fjac);
     return status;
 }
 
@@ -408,8 +412,7 @@ PyArrayObject *fit_read_diag(PyObject *object, npy_intp n)
 
     if (diag != NULL && PyArray_DIM(diag, 0) != n) {
         PyErr_Format(PyExc_ValueError,
-                     "diag must have one entry for each of the %zd parameters in x0, not "
-                     "%zd",
+                     "diag must have one entry for each of the %zd parameters, not %zd",
                      (Py_ssize_t)n, (Py_ssize_t)PyArray_DIM(diag, 0));
         Py_CLEAR(diag);
     }

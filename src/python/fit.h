@@ -9,6 +9,7 @@
 #include "callback.h"
 #include "loss.h"
 #include "minpack.h"
+#include "model.h"
 
 /* Filled with zeros first. */
 typedef struct fit {
@@ -16,7 +17,8 @@ typedef struct fit {
     callback func;
     callback Dfun;
     int col_deriv;
-    int complex_steps; /* the Jacobian by func with complex x, instead of Dfun */
+    const model *model; /* borrowed: what makes residuals of func's values; or NULL */
+    int complex_steps;  /* the Jacobian by func with complex x, instead of Dfun */
     loss loss;
     /* Called with each new iterate, the start included, or NULL. Returns 1 to end the fit
      * there, 0 to go on, or -1 with an exception set. */

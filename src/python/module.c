@@ -3,6 +3,7 @@
 #define MINPACK_IMPORTS_NUMPY
 #include "numpy_api.h"
 
+#include "curve_fit.h"
 #include "kernels.h"
 #include "least_squares.h"
 #include "leastsq.h"
@@ -56,6 +57,8 @@ static PyMethodDef methods[] = {
     {"least_squares", (PyCFunction)(void (*)(void))solve_least_squares, METH_FASTCALL,
      "The fit behind minpack.least_squares; its arguments and result are in "
      "_minpack.pyi."},
+    {"curve_fit", (PyCFunction)(void (*)(void))solve_curve_fit, METH_FASTCALL,
+     "The fit behind minpack.curve_fit; its arguments and result are in _minpack.pyi."},
     {"instruction_sets", instruction_sets, METH_NOARGS,
      "The instruction sets whose fast kernels run here, the best last."},
     {NULL, NULL, 0, NULL},

@@ -1,0 +1,415 @@
+"""``curve_fit``: a model and data behind SciPy's interface."""
+
+from __future__ import annotations
+
+import operator
+import warnings
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
+
+from minpack import _minpack
+from minpack._arguments import (
+    bounds_arrays,
+    check_start,
+    parameter_count,
+    start_within,
+)
+from minpack._status import SUCCESS, message
+
+if TYPE_CHECKING:  # numpy.typing would be most of what importing minpack costs
+    from collections.abc import Callable
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from minpack._leastsq import InfoDict
+
+    _Vector = NDArray[np.float64]
+
+_UNBOUNDED = (-np.inf, np.inf)
+
+_ARRAYS = (list, tuple, np.ndarray)
+
+# As the compiled part takes them, after all else.
+_OPTIONS: dict[str, Any] = {
+    "col_deriv": False,
+    "ftol": 1.49012e-8,
+    "xtol": 1.49012e-8,
+    "gtol": 0.0,
+    "maxfev": 0,
+    "epsfcn": None,
+    "factor": 100,
+    "diag": None,
+    "kernels": "fast",
+}
+_DEFAULTS = tuple(_OPTIONS.values())
+_OF_LEAST_SQUARES = frozenset(
+    {
+        "callback",
+        "diff_step",
+        "f_scale",
+        "jac_sparsity",
+        "loss",
+        "tr_options",
+        "tr_solver",
+        "verbose",
+        "workers",
+    }
+)
+
+
+class OptimizeWarning(UserWarning):
+    """The fit has worked, but what comes with it is not to be relied on."""
+
+
+@overload
+def curve_fit(
+    f: Callable[..., ArrayLike],
+    xdata: Any,
+    ydata: ArrayLike,
+    p0: ArrayLike | None = None,
+    sigma: ArrayLike | None = None,
+    absolute_sigma: bool = False,
+    check_finite: bool | None = None,
+    bounds: Any = _UNBOUNDED,
+    method: Literal["lm"] | None = None,
+    jac: Callable[..., ArrayLike] | None = None,
+    *,
+    full_output: Literal[False] = False,
+    nan_policy: Literal["raise", "omit"] | None = None,
+    **kwargs: Any,
+) -> tuple[_Vector, _Vector]: ...
+@overload
+def curve_fit(
+    f: Callable[..., ArrayLike],
+    xdata: Any,
+    ydata: ArrayLike,
+    p0: ArrayLike | None = None,
+    sigma: ArrayLike | None = None,
+    absolute_sigma: bool = False,
+    check_finite: bool | None = None,
+    bounds: Any = _UNBOUNDED,
+    method: Literal["lm"] | None = None,
+    jac: Callable[..., ArrayLike] | None = None,
+    *,
+    full_output: Literal[True],
+    nan_policy: Literal["raise", "omit"] | None = None,
+    **kwargs: Any,
+) -> tuple[_Vector, _Vector, InfoDict, str, int]: ...
+def curve_fit(
+    f: Callable[..., ArrayLike],
+    xdata: Any,
+    ydata: ArrayLike,
+    p0: ArrayLike | None = None,
+    sigma: ArrayLike | None = None,
+    absolute_sigma: bool = False,
+    check_finite: bool | None = None,
+    bounds: Any = _UNBOUNDED,
+    method: Literal["lm"] | None = None,
+    jac: Callable[..., ArrayLike] | None = None,
+    *,
+    full_output: bool = False,
+    nan_policy: Literal["raise", "omit"] | None = None,
+    **kwargs: Any,
+) -> tuple[_Vector, _Vector] | tuple[_Vector, _Vector, InfoDict, str, int]:
+    """Fit a model to data, and estimate the errors of its parameters.
+
+    The parameters minimize the sum of squares of ``(f(xdata, *p) - ydata) / sigma``,
+    by the Levenberg-Marquardt algorithm of MINPACK, with the signature and the
+    result of ``scipy.optimize.curve_fit``.
+
+    Parameters
+    ----------
+    f : callable
+        The model: ``f(xdata, p1, ..., pn)`` returns m values, m >= n, as a 1-D array
+        or sequence of real numbers, or one value for all. The parameters are
+        separate arguments, NumPy scalars of type float64.
+    xdata : object
+        What `f` gets as its first argument. Lists, tuples and arrays, of any shape,
+        are made float64 arrays; anything else is passed as it is.
+    ydata : array_like, shape (m,)
+        The measured values; one number stands for any number of them.
+    p0 : array_like, shape (n,), optional
+        The start. By default the signature of `f` says how many parameters there
+        are, and each starts at the middle of its bounds, at a distance of 1 from the
+        only one, or at 1.
+    sigma : array_like, shape (), (m,) or (m, m), optional
+        The standard deviations of `ydata`, one for all or one each, in its units, or
+        their covariance matrix, of which the lower triangle is read.
+    absolute_sigma : bool, optional
+        Whether `sigma` is known absolutely. By default only the ratios of its entries
+        count, and the size of the errors is estimated from the residuals.
+    check_finite : bool, optional
+        Whether NaN or infinity in `ydata`, or in an `xdata` that is an array, a list
+        or a tuple, is an error. By default it is, unless there is a `nan_policy`.
+    bounds : pair of array_like, or an object with lb and ub, optional
+        The lower and the upper bounds of the parameters: one number for all or one
+        for each, infinite where there is none. A parameter with equal bounds is
+        fixed.
+    method : {'lm'}, optional
+        There is one method, which takes bounds, too.
+    jac : callable, optional
+        ``jac(xdata, p1, ..., pn)`` returns the derivatives of the model, with shape
+        (m, n); their weights are not its affair. Without it forward differences are
+        used.
+    full_output : bool, optional
+        Whether to return all that is known of the fit.
+    nan_policy : {'raise', 'omit'}, optional
+        What to do with NaN in the data where `check_finite` is not true: raise a
+        ValueError, or leave out these points, of `xdata` along its last axis.
+    **kwargs
+        ``ftol``, ``xtol``, ``gtol``, ``maxfev``, ``epsfcn``, ``factor``, ``diag``,
+        ``col_deriv`` and ``kernels`` as in `leastsq`; ``max_nfev``, another name of
+        ``maxfev``; and ``x_scale``, 'jac' or n positive numbers in the units of the
+        parameters, the inverse of ``diag``.
+
+    Returns
+    -------
+    popt : ndarray, shape (n,)
+        The parameters that fit best.
+    pcov : ndarray, shape (n, n)
+        The estimated covariance of the parameters, in the products of their units,
+        from the linear model at `popt`; the roots of its diagonal are their standard
+        deviations. All infinite where the data do not determine it. The rows and
+        columns of parameters at a bound are 0.
+    infodict : dict
+        With `full_output`, as the next two: what `leastsq` says of the fit; ``fvec``
+        holds the weighted residuals.
+    mesg : str
+        Why the fit ended.
+    ier : int
+        The same as a number, 1 to 4.
+
+    Raises
+    ------
+    RuntimeError
+        If the fit ends without a solution.
+    TypeError
+        If an argument or what a function returns is of the wrong type, if there are
+        fewer data than parameters, if a keyword is unknown, or if the first Jacobian
+        has the wrong shape.
+    ValueError
+        If the data are empty or not finite, if an argument has an improper value or
+        shape, if `sigma` is not positive definite, if `p0` is outside the bounds, or
+        if `f` does not return as many values as `ydata` has.
+
+    Warns
+    -----
+    OptimizeWarning
+        If the covariance cannot be estimated: where the derivatives of the model
+        depend on each other, or where the data are as few as the parameters and
+        `absolute_sigma` is false.
+
+    See Also
+    --------
+    leastsq : The same for any residuals.
+
+    Notes
+    -----
+    An exception in `f` or `jac` ends the fit at once and passes unchanged. What they
+    return is never changed where they have kept it.
+
+    References
+    ----------
+    .. [1] J. J. Moré, "The Levenberg-Marquardt algorithm: implementation and
+       theory", Lecture Notes in Mathematics 630, 105-116, Springer, 1978.
+
+    Examples
+    --------
+    A decay to a constant, from six points:
+
+    >>> import numpy as np
+    >>> from minpack import curve_fit
+    >>> def decay(t, amplitude, rate, offset):
+    ...     return amplitude * np.exp(-rate * t) + offset
+    >>> t = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
+    >>> y = np.array([3.0, 2.21, 1.74, 1.45, 1.27, 1.17])
+    >>> popt, pcov = curve_fit(decay, t, y)
+    >>> print(popt.round(3))
+    [1.993 0.502 1.006]
+
+    The standard deviations of the parameters, from the scatter of the data and from
+    a known error of 0.01:
+
+    >>> print(np.sqrt(np.diag(pcov)).round(4))
+    [0.0061 0.004  0.006 ]
+    >>> popt, pcov = curve_fit(decay, t, y, sigma=0.01, absolute_sigma=True)
+    >>> print(np.sqrt(np.diag(pcov)).round(4))
+    [0.0167 0.011  0.0164]
+
+    With an offset of 1 at most, which leaves two parameters to the data:
+
+    >>> popt, pcov = curve_fit(decay, t, y, bounds=(0, [np.inf, np.inf, 1]))
+    >>> print(popt.round(3))
+    [1.998 0.498 1.   ]
+    >>> print(np.sqrt(np.diag(pcov)).round(4))
+    [0.004  0.0018 0.    ]
+    """
+    if method is not None and method != "lm":
+        raise ValueError(
+            f"method must be 'lm' or None, not {method!r}: there are no others, for "
+            "'lm' takes bounds here"
+        )
+    if check_finite is None:
+        check_finite = nan_policy is None
+    ydata = _floats(ydata, "ydata")
+    if isinstance(xdata, _ARRAYS):
+        xdata = _floats(xdata, "xdata")
+    if ydata.ndim > 1 or not ydata.size:
+        raise ValueError(
+            "ydata must be one number or a 1-D array of them, not of shape "
+            f"{ydata.shape}"
+        )
+    if nan_policy is not None and not check_finite:
+        xdata, ydata, sigma = _without_nan(nan_policy, xdata, ydata, sigma)
+    lower = upper = factor = None
+    if p0 is None or bounds is not _UNBOUNDED:
+        p0, lower, upper = _start(f, p0, bounds)
+    if sigma is not None:
+        sigma, factor = _errors(sigma, ydata.size)
+    options = _options(kwargs, np.size(p0)) if kwargs else _DEFAULTS
+
+    fit = _minpack.curve_fit(
+        f, xdata, ydata, p0, sigma, factor, jac, lower, upper,
+        absolute_sigma, check_finite, full_output, *options,
+    )  # fmt: skip
+    popt, pcov, info, known = fit[:4]
+    if info not in SUCCESS:
+        raise RuntimeError(
+            f"No parameters found. {_reason(info, options, popt.size, jac)}"
+        )
+    if not known:
+        warnings.warn(
+            "The covariance of the parameters cannot be estimated: the data do not "
+            "determine all of them, or are as few as they are",
+            OptimizeWarning,
+            stacklevel=2,
+        )
+    if not full_output:
+        return popt, pcov
+    fvec, nfev, njev, fjac, ipvt, qtf = fit[4:]
+    infodict: InfoDict = {"fvec": fvec, "nfev": nfev}
+    if jac is not None:
+        infodict["njev"] = njev
+    infodict |= {"fjac": fjac, "ipvt": ipvt, "qtf": qtf}
+    return popt, pcov, infodict, _reason(info, options, popt.size, jac), info
+
+
+def _options(kwargs: dict[str, Any], n: int) -> tuple[Any, ...]:
+    """Read the keywords for n parameters as the compiled part takes them."""
+    given = dict(kwargs)
+    for name, other in (("maxfev", "max_nfev"), ("diag", "x_scale")):
+        if name in given and other in given:
+            raise TypeError(f"{other} and {name} say the same; only one can be given")
+    if "max_nfev" in given:
+        maxfev = given.pop("max_nfev")
+        given["maxfev"] = 0 if maxfev is None else maxfev
+    if "x_scale" in given:
+        given["diag"] = _inverse(given.pop("x_scale"), n)
+    for name in given.keys() - _OPTIONS.keys():
+        if name == "args":
+            raise ValueError(
+                "args is no argument here: f gets xdata and the parameters alone, and "
+                "a function that knows the rest can be its f"
+            )
+        hint = "; least_squares has it" if name in _OF_LEAST_SQUARES else ""
+        raise TypeError(f"curve_fit has no argument {name!r}{hint}")
+    return tuple((_OPTIONS | given).values())
+
+
+def _inverse(x_scale: Any, n: int) -> _Vector | None:
+    """Make diag of x_scale."""
+    if isinstance(x_scale, str) and x_scale == "jac":
+        return None
+    scale = _floats(x_scale, "x_scale")
+    if scale.shape not in {(), (n,)} or not (np.isfinite(scale) & (scale > 0)).all():
+        raise ValueError(
+            f"x_scale must be 'jac', a positive number or {n} of them, not {x_scale!r}"
+        )
+    return np.full(n, 1 / scale)
+
+
+def _floats(values: Any, name: str) -> _Vector:
+    try:
+        return np.asarray(values, float)
+    except (TypeError, ValueError) as error:
+        if type(error) not in (TypeError, ValueError):  # not NumPy's: pass unchanged
+            raise
+        raise type(error)(
+            f"{name} must be an array of real numbers: {error}"
+        ) from error
+
+
+def _without_nan(
+    nan_policy: str, xdata: Any, ydata: _Vector, sigma: Any
+) -> tuple[Any, _Vector, Any]:
+    """Raise where there is NaN in the data, or leave out what belongs to it."""
+    if nan_policy not in ("raise", "omit"):
+        raise ValueError(
+            f"nan_policy must be 'raise', 'omit' or None, not {nan_policy!r}"
+        )
+    if not isinstance(xdata, np.ndarray):
+        xdata = _floats(xdata, "xdata, where there is a nan_policy,")
+    x_missing = np.isnan(xdata)
+    y_missing = np.isnan(ydata)
+    if not (x_missing.any() or y_missing.any()):
+        return xdata, ydata, sigma
+    if nan_policy == "raise":
+        raise ValueError("there is NaN in xdata or ydata, and nan_policy is 'raise'")
+    if xdata.shape[-1:] != ydata.shape or ydata.ndim == 0:
+        raise ValueError(
+            "nan_policy='omit' needs one point of ydata for each along the last axis "
+            f"of xdata: their shapes are {ydata.shape} and {xdata.shape}"
+        )
+    kept = ~(x_missing.any(axis=tuple(range(xdata.ndim - 1))) | y_missing)
+    if sigma is not None:
+        sigma = np.asarray(sigma)
+        for axis in range(sigma.ndim):
+            if sigma.shape[axis] == kept.size:
+                sigma = sigma.compress(kept, axis)
+    return xdata[..., kept], ydata[kept], sigma
+
+
+def _start(
+    f: Callable[..., Any], p0: ArrayLike | None, bounds: Any
+) -> tuple[ArrayLike, _Vector | None, _Vector | None]:
+    """Read or choose the start, and read the bounds."""
+    if p0 is None and not callable(f):
+        raise TypeError(f"f must be callable, not {type(f).__name__}")
+    n = parameter_count(f) if p0 is None else np.size(p0)
+    pair = None if bounds is _UNBOUNDED else bounds_arrays(bounds, n)
+    if pair is None:
+        return np.ones(n) if p0 is None else p0, None, None
+    if p0 is None:
+        return start_within(*pair), *pair
+    check_start("p0", _floats(p0, "p0").ravel(), *pair)
+    return p0, *pair
+
+
+def _errors(sigma: Any, m: int) -> tuple[Any, NDArray[Any] | None]:
+    """Tell standard deviations from a covariance C = L L', of which this is L'."""
+    sigma = np.asarray(sigma)
+    if sigma.shape in {(), (1,), (m,)}:
+        return sigma, None
+    if sigma.shape != (m, m):
+        raise ValueError(
+            f"sigma must be one number or have the shape ({m},) or ({m}, {m}), not "
+            f"{sigma.shape}"
+        )
+    covariance = _floats(sigma, "sigma")
+    try:
+        if np.isfinite(covariance).all():
+            return None, np.linalg.cholesky(covariance.T, upper=True)
+    except np.linalg.LinAlgError:
+        pass
+    raise ValueError("sigma must be a covariance matrix, which is positive definite")
+
+
+def _reason(info: int, options: tuple[Any, ...], n: int, jac: Any) -> str:
+    """Say why the fit ended."""
+    named = dict(zip(_OPTIONS, options, strict=True))
+    maxfev = operator.index(named["maxfev"]) if named["maxfev"] else 0
+    if maxfev <= 0:
+        maxfev = (200 if jac is None else 100) * (n + 1)
+    limits = {name: named[name] for name in ("ftol", "xtol", "gtol", "factor")}
+    return message(info, maxfev=maxfev, function="f", start="p0", **limits)

@@ -1,0 +1,233 @@
+/* curve_fit: a model and data instead of residuals, and the covariance of the parameters.
+ */
+#include "curve_fit.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "fit.h"
+#include "kernels.h"
+#include "model.h"
+
+/* The arguments of _minpack.curve_fit, in their order. */
+enum {
+    F,
+    XDATA,
+    YDATA,
+    P0,
+    SIGMA,
+    FACTOR_OF_COVARIANCE,
+    JAC,
+    LOWER,
+    UPPER,
+    ABSOLUTE_SIGMA,
+    CHECK_FINITE,
+    FULL_OUTPUT,
+    COL_DERIV,
+    FTOL,
+    XTOL,
+    GTOL,
+    MAXFEV,
+    EPSFCN,
+    FACTOR,
+    DIAG,
+    KERNELS,
+    ARGUMENTS
+};
+
+/* The options, without those that depend on n. */
+static int read_options(fit *self, PyObject *module, PyObject *const *args)
+{
+    lm_state *s = &self->state;
+
+    s->analytic = args[JAC] != Py_None;
+    s->epsfcn = DBL_EPSILON; /* whatever f computes in: the residuals are float64 */
+    self->col_deriv = PyObject_IsTrue(args[COL_DERIV]);
+    if (self->col_deriv < 0 || real_argument(args[FTOL], "ftol", &s->ftol) < 0
+        || real_argument(args[XTOL], "xtol", &s->xtol) < 0
+        || real_argument(args[GTOL], "gtol", &s->gtol) < 0
+        || count_argument(args[MAXFEV], "maxfev", &s->maxfev) < 0
+        || real_argument(args[FACTOR], "factor", &s->factor) < 0
+        || choose_kernels(module, args[KERNELS], &s->kernels) < 0)
+        return -1;
+    if (s->analytic || args[EPSFCN] == Py_None)
+        return 0;
+    return real_argument(args[EPSFCN], "epsfcn", &s->epsfcn);
+}
+
+/* An array must hold neither NaN nor infinity; another object may be anything. */
+static int check_finite(PyObject *object, const char *name)
+{
+    int bad = 0;
+
+    if (!PyArray_Check(object))
+        return 0;
+    PyArrayObject *array = (PyArrayObject *)PyArray_FROMANY(
+        object, NPY_DOUBLE, 0, 0, NPY_ARRAY_CARRAY_RO); /* new */
+    if (array == NULL)
+        return -1;
+    npy_intp size = PyArray_SIZE(array);
+    const double *x = doubles(array);
+    for (npy_intp i = 0; i < size; i++)
+        bad |= !(fabs(x[i]) <= DBL_MAX);
+    Py_DECREF(array);
+    if (bad)
+        PyErr_Format(PyExc_ValueError,
+                     "%s must be finite: there is NaN or infinity in it, which only "
+                     "check_finite=False lets pass",
+                     name);
+    return bad ? -1 : 0;
+}
+
+/* p0 into self->x and the functions that take its n entries as arguments. */
+static int read_model(fit *self, PyObject *const *args)
+{
+    int status = -1;
+    PyArrayObject *start = vector_argument(args[P0], "p0", 1); /* new */
+    if (start == NULL)
+        return -1;
+    npy_intp n = PyArray_DIM(start, 0);
+    if (n == 0)
+        PyErr_SetString(PyExc_TypeError,
+                        "p0 must hold one number for each parameter of f, not none");
+    else if (callback_init_model(&self->func, "f", args[F], args[XDATA], n) == 0
+             && (!self->state.analytic
+                 || callback_init_model(&self->Dfun, "jac", args[JAC], args[XDATA], n)
+                        == 0))
+        status = fit_read_start(self, (PyObject *)start);
+    self->Dfun.shape_error = PyExc_TypeError; /* as SciPy */
+    Py_DECREF(start);
+    return status;
+}
+
+static int read_bounds(fit *self, PyObject *const *args)
+{
+    if (args[LOWER] == Py_None)
+        return 0;
+    npy_intp n = PyArray_DIM(self->x, 0);
+    self->lower = vector_argument(args[LOWER], "lower", 0); /* new */
+    if (self->lower == NULL)
+        return -1;
+    self->upper = vector_argument(args[UPPER], "upper", 0); /* new */
+    if (self->upper == NULL)
+        return -1;
+    if (PyArray_DIM(self->lower, 0) == n && PyArray_DIM(self->upper, 0) == n)
+        return 0;
+    PyErr_SetString(PyExc_ValueError, "bounds must have one entry for each parameter");
+    return -1;
+}
+
+/* There must be as many values as parameters. */
+static int check_counts(npy_intp m, npy_intp n, const char *of)
+{
+    if (m >= n)
+        return 0;
+    PyErr_Format(
+        PyExc_TypeError,
+        "%zd parameters cannot be fitted to %zd %s: there must be at least as many",
+        (Py_ssize_t)n, (Py_ssize_t)m, of);
+    return -1;
+}
+
+/* The covariance of the parameters as a new array, or NULL. The residuals say how large
+ * the errors are, but where sigma does. *known is 0, and all is infinite, where they
+ * cannot, or where the Jacobian leaves a parameter open. */
+static PyObject *covariance(fit *self, int absolute_sigma, int *known)
+{
+    lm_state *s = &self->state;
+    npy_intp shape[2] = {PyArray_DIM(self->x, 0), PyArray_DIM(self->x, 0)};
+    double variance = 1.0;
+
+    *known = 1;
+    PyObject *cov = fit_covariance(self); /* new */
+    if (cov == NULL)
+        return NULL;
+    if (cov == Py_None) {
+        *known = 0;
+        Py_SETREF(cov, PyArray_SimpleNew(2, shape, NPY_DOUBLE)); /* new */
+        if (cov == NULL)
+            return NULL;
+    }
+    double *entries = doubles((PyArrayObject *)cov);
+    npy_intp size = shape[0] * shape[0];
+    if (!absolute_sigma)
+        variance = s->m > s->n ? s->fnorm * s->fnorm / (s->m - s->n) : NAN;
+    for (npy_intp i = 0; *known && i < size; i++) {
+        entries[i] *= variance;
+        *known = !isnan(entries[i]);
+    }
+    for (npy_intp i = 0; !*known && i < size; i++)
+        entries[i] = INFINITY;
+    return cov;
+}
+
+/* Returns a new reference, or NULL. */
+static PyObject *result(fit *self, int absolute_sigma, int full_output)
+{
+    lm_state *s = &self->state;
+    int known;
+
+    PyObject *cov = covariance(self, absolute_sigma, &known); /* new */
+    if (cov == NULL)
+        return NULL;
+    if (!full_output)
+        return Py_BuildValue("ONii", self->x, cov /* steals */, s->info, known);
+    if (fit_finish(self) < 0) {
+        Py_DECREF(cov);
+        return NULL;
+    }
+    return Py_BuildValue("ONiiOiiOOO", self->x, cov /* steals */, s->info, known,
+                         self->fvec, s->nfev, s->njev, self->fjac, self->ipvt, self->qtf);
+}
+
+PyObject *solve_curve_fit(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    fit self;
+    model data;
+    PyArrayObject *diag = NULL;
+    PyObject *answer = NULL;
+
+    memset(&self, 0, sizeof self);
+    memset(&data, 0, sizeof data);
+    if (nargs != ARGUMENTS) {
+        PyErr_SetString(PyExc_TypeError,
+                        "_minpack.curve_fit is called by minpack.curve_fit only");
+        return NULL;
+    }
+
+    /* Everything is checked before the first call. */
+    int absolute_sigma = PyObject_IsTrue(args[ABSOLUTE_SIGMA]);
+    int finite_only = PyObject_IsTrue(args[CHECK_FINITE]);
+    int full_output = PyObject_IsTrue(args[FULL_OUTPUT]);
+    if (absolute_sigma < 0 || finite_only < 0 || full_output < 0
+        || read_options(&self, module, args) < 0 || read_model(&self, args) < 0
+        || read_bounds(&self, args) < 0)
+        goto fail;
+    if (finite_only
+        && (check_finite(args[XDATA], "xdata") < 0
+            || check_finite(args[YDATA], "ydata") < 0))
+        goto fail;
+    if (model_init(&data, args[YDATA], args[SIGMA], args[FACTOR_OF_COVARIANCE]) < 0)
+        goto fail;
+    self.model = &data;
+    npy_intp n = PyArray_DIM(self.x, 0), points = PyArray_SIZE(data.y);
+    if (points != 1 && check_counts(points, n, "data") < 0)
+        goto fail;
+    diag = fit_read_diag(args[DIAG], n); /* new */
+    if (PyErr_Occurred())
+        goto fail;
+
+    if (fit_evaluate(&self, n, doubles(self.x), NULL) < 0)
+        goto fail;
+    npy_intp m = PyArray_DIM(self.trial, 0);
+    if (check_counts(m, n, "values of f") < 0 || fit_allocate(&self, m, n, diag) < 0
+        || fit_run(&self) < 0)
+        goto fail;
+    answer = result(&self, absolute_sigma, full_output);
+fail:
+    Py_XDECREF(diag);
+    fit_clear(&self);
+    model_clear(&data);
+    return answer;
+}

@@ -1,0 +1,33 @@
+/* A model f(xdata, a, b, ...) of measured ydata: from its values to weighted residuals.
+ * With errors sigma they are (f - ydata)/sigma; with a covariance C = L L' of the data
+ * they are the solution z of L z = f - ydata. Functions return 0, or -1 with an
+ * exception set. */
+#ifndef MINPACK_MODEL_H
+#define MINPACK_MODEL_H
+
+#include "numpy_api.h"
+
+#include "callback.h"
+
+/* Filled with zeros first. All references are ours and so is the memory: what f does to
+ * the user's arrays changes nothing here. */
+typedef struct {
+    PyArrayObject *y;       /* (m,), or (1,) for any number of values */
+    PyArrayObject *weights; /* 1/sigma, as long as y, or NULL */
+    PyArrayObject *factor;  /* (m, m), row j is column j of L; or NULL */
+} model;
+
+/* sigma (one number or as many as ydata has) and factor, which nobody else changes, may
+ * be None. Of ydata, which has one dimension at most, a copy is taken. */
+int model_init(model *self, PyObject *ydata, PyObject *sigma, PyObject *factor);
+void model_clear(model *self);
+
+/* The residuals of what f returned, as a new array that is 1-D, float64 and ours alone:
+ * the memory of the answer itself where nobody else has it. Returns NULL on error. */
+PyArrayObject *model_residuals(const model *self, const callback *f,
+                               PyObject *answer /* stolen */);
+
+/* Weigh the rows of the derivatives of f, m by n by columns. */
+void model_weigh_jacobian(const model *self, npy_intp m, npy_intp n, double *fjac);
+
+#endif
