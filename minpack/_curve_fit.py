@@ -171,7 +171,8 @@ def curve_fit(
         The estimated covariance of the parameters, in the products of their units,
         from the linear model at `popt`; the roots of its diagonal are their standard
         deviations. All infinite where the data do not determine it. The rows and
-        columns of parameters at a bound are 0.
+        columns of parameters at a bound are 0, and the others as if these parameters
+        were constants of the model.
     infodict : dict
         With `full_output`, as the next two: what `leastsq` says of the fit; ``fvec``
         holds the weighted residuals.

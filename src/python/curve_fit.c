@@ -96,7 +96,8 @@ static int read_model(fit *self, PyObject *const *args)
                  || callback_init_model(&self->Dfun, "jac", args[JAC], args[XDATA], n)
                         == 0))
         status = fit_read_start(self, (PyObject *)start);
-    self->Dfun.shape_error = PyExc_TypeError; /* as SciPy */
+    self->func.shape_error = PyExc_TypeError; /* as SciPy */
+    self->Dfun.shape_error = PyExc_TypeError;
     Py_DECREF(start);
     return status;
 }
@@ -130,6 +131,16 @@ static int check_counts(npy_intp m, npy_intp n, const char *of)
     return -1;
 }
 
+/* How many parameters are on no bound. */
+static int free_parameters(const lm_state *s)
+{
+    int count = s->n;
+
+    for (int j = 0; s->lower != NULL && j < s->n; j++)
+        count -= s->active[j] != 0;
+    return count;
+}
+
 /* The covariance of the parameters as a new array, or NULL. The residuals say how large
  * the errors are, but where sigma does. *known is 0, and all is infinite, where they
  * cannot, or where the Jacobian leaves a parameter open. */
@@ -151,8 +162,10 @@ static PyObject *covariance(fit *self, int absolute_sigma, int *known)
     }
     double *entries = doubles((PyArrayObject *)cov);
     npy_intp size = shape[0] * shape[0];
-    if (!absolute_sigma)
-        variance = s->m > s->n ? s->fnorm * s->fnorm / (s->m - s->n) : NAN;
+    if (!absolute_sigma) {
+        int freedom = s->m - free_parameters(s);
+        variance = freedom > 0 ? s->fnorm * s->fnorm / freedom : NAN;
+    }
     for (npy_intp i = 0; *known && i < size; i++) {
         entries[i] *= variance;
         *known = !isnan(entries[i]);
