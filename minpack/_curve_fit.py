@@ -244,7 +244,7 @@ def curve_fit(
     >>> print(popt.round(3))
     [1.998 0.498 1.   ]
     >>> print(np.sqrt(np.diag(pcov)).round(4))
-    [0.004  0.0018 0.    ]
+    [0.0034 0.0016 0.    ]
     """
     if method is not None and method != "lm":
         raise ValueError(
