@@ -46,6 +46,8 @@ def leastsq(
     diag: ArrayLike | None = None,
     *,
     kernels: str = "fast",
+    m: int | None = None,
+    user_data: Any = None,
 ) -> tuple[_Vector, int]: ...
 @overload
 def leastsq(
@@ -64,6 +66,8 @@ def leastsq(
     factor: float = 100,
     diag: ArrayLike | None = None,
     kernels: str = "fast",
+    m: int | None = None,
+    user_data: Any = None,
 ) -> tuple[_Vector, _Vector | None, InfoDict, str, int]: ...
 def leastsq(
     func: Callable[..., ArrayLike],
@@ -81,6 +85,8 @@ def leastsq(
     diag: ArrayLike | None = None,
     *,
     kernels: str = "fast",
+    m: int | None = None,
+    user_data: Any = None,
 ) -> tuple[_Vector, int] | tuple[_Vector, _Vector | None, InfoDict, str, int]:
     """Minimize the sum of squares of m functions of n parameters.
 
@@ -89,15 +95,16 @@ def leastsq(
 
     Parameters
     ----------
-    func : callable
+    func : callable or compiled function
         ``func(x, *args)`` returns the m residuals at `x`, m >= n, as a 1-D array or
         sequence of real numbers. `x` is a new float64 array of shape (n,), which
-        `func` may keep or overwrite. What is returned is never changed.
+        `func` may keep or overwrite. What is returned is never changed. See the notes
+        for compiled functions.
     x0 : array_like
         The start, of any shape; it is flattened to (n,).
     args : tuple, optional
         More arguments for `func` and `Dfun`. Anything but a tuple is one argument.
-    Dfun : callable, optional
+    Dfun : callable or compiled function, optional
         ``Dfun(x, *args)`` returns the Jacobian at `x`, with shape (m, n): entry
         (i, j) is the derivative of residual i with respect to parameter j. Without
         it forward differences are used, n calls of `func` for each Jacobian.
@@ -129,6 +136,11 @@ def leastsq(
         The arithmetic. 'reference' does MINPACK's operations in MINPACK's order and
         gives the bits of the original. 'fast' does the same mathematics several
         times faster, with the same bits on every processor.
+    m : int, optional
+        The number of residuals; for compiled functions, which need it.
+    user_data : array_like, optional
+        For compiled functions: an object with contiguous memory, such as an array,
+        the address of which is their last argument.
 
     Returns
     -------
@@ -151,7 +163,8 @@ def leastsq(
         The same as a number: 1 to 4 for a solution (1: `ftol`, 2: `xtol`, 3: both,
         4: `gtol` was reached), 5: `maxfev` was reached, 6, 7, 8: `ftol`, `xtol`,
         `gtol` ask for more than rounding errors allow, 9: the residuals, the
-        Jacobian, `x` or a step are not finite, 0: improper input.
+        Jacobian, `x` or a step are not finite, 0: improper input, less than 0: what
+        a compiled function returned to stop the fit.
 
     Raises
     ------
@@ -167,12 +180,23 @@ def leastsq(
     Warns
     -----
     RuntimeWarning
-        Without `full_output`, if the fit ends with ier 5 to 9.
+        Without `full_output`, if the fit ends with ier 5 to 9 or less than 0.
 
     Notes
     -----
     An exception in `func` or `Dfun` ends the fit at once and passes unchanged. Fits
     may be nested, and run in any number of threads.
+
+    A compiled function is a ``cfunc`` of Numba, a function pointer of ctypes or cffi,
+    a ``scipy.LowLevelCallable`` or a capsule, with the signature ::
+
+        int func(int m, int n, const double *x, double *fvec, void *user_data)
+        int Dfun(int m, int n, const double *x, double *fjac, int ldfjac,
+                 void *user_data)
+
+    where entry (i, j) of the Jacobian is ``fjac[i + j*ldfjac]``. It returns 0, or a
+    negative number to stop the fit. Such a fit runs without Python, and other threads
+    run meanwhile; docs/batch.md has examples.
 
     With the fast kernels, what `fjac` holds below R is not specified. With the
     reference kernels it is as in MINPACK.
@@ -209,7 +233,7 @@ def leastsq(
     """
     fit = _minpack.leastsq(
         func, x0, args, Dfun, full_output, col_deriv,
-        ftol, xtol, gtol, maxfev, epsfcn, factor, diag, kernels,
+        ftol, xtol, gtol, maxfev, epsfcn, factor, diag, kernels, m, user_data,
     )  # fmt: skip
     info = fit[1]
     if len(fit) == 2 and info in SUCCESS:

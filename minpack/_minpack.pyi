@@ -23,6 +23,8 @@ def leastsq(
     factor: float,
     diag: ArrayLike | None,
     kernels: str,
+    m: int | None,
+    user_data: Any,
     /,
 ) -> (
     tuple[_Vector, int]
@@ -102,6 +104,54 @@ def curve_fit(
     The result is (popt, pcov, info, whether pcov is known); where full_output is true,
     the rest of the long result of leastsq follows, from fvec on.
     """
+
+class _Batch:
+    """A capsule."""
+
+def batch(
+    *,
+    func: Any,
+    Dfun: Any,  # or None
+    args: tuple[Any, ...],  # of a curve (xdata,)
+    is_curve: bool,
+    m: int,
+    chunk: int,  # fits under way, for each worker
+    # Rows of float64 or float32, of which any but those of x_rows, ydata and sigma are
+    # float64 and contiguous
+    x_rows: NDArray[Any] | None,  # (B, m)
+    ydata: NDArray[Any] | None,  # (B, m)
+    weights: _Vector | None,  # (m,)
+    sigma: NDArray[Any] | None,  # (B, m)
+    mask: NDArray[np.bool_] | None,  # (B, m)
+    lower: _Vector | None,  # (B, n)
+    upper: _Vector | None,  # (B, n)
+    user_data: NDArray[Any] | None,  # (B, ...)
+    # The results, C-contiguous; x holds the starts, and active zeros
+    x: _Vector,  # (B, n)
+    cov: _Vector,  # (B, n, n)
+    cost: _Vector,  # (B,)
+    nfev: NDArray[np.intc],  # (B,)
+    ier: NDArray[np.intc],  # (B,)
+    active: NDArray[np.intc],  # (B, n)
+    scales_cov: bool,
+    ftol: float,
+    xtol: float,
+    gtol: float,
+    maxfev: int,
+) -> _Batch:
+    """Make what the workers of a batch of fits share."""
+
+def batch_work(batch: _Batch, /) -> None:
+    """Take fits until none is left; in any number of threads at once."""
+
+def batch_stop(batch: _Batch, /) -> None:
+    """Let the workers end at their next evaluation."""
+
+def batch_done(batch: _Batch, /) -> int:
+    """Count the fits that have ended."""
+
+def is_compiled(function: Any, name: str, /) -> bool:
+    """Whether it is a compiled function; raise where it has another signature."""
 
 def instruction_sets() -> tuple[str, ...]:
     """Name the instruction sets whose fast kernels run here, the best last."""

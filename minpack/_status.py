@@ -60,6 +60,8 @@ def message(
 
     `function` and `start` are what the caller calls its function and its start.
     """
+    if info < 0:
+        return f"Stopped: a compiled function returned {info}."
     numbers = {name: float(limit) for name, limit in limits.items()}
     return _MESSAGES[Info(info)].format(
         maxfev=maxfev, function=function, start=start, **numbers

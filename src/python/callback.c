@@ -309,6 +309,13 @@ PyObject *shape_text(PyArrayObject *array)
     return text;
 }
 
+double relative_spacing(int type_num)
+{
+    return type_num == NPY_FLOAT  ? FLT_EPSILON
+           : type_num == NPY_HALF ? HALF_EPSILON
+                                  : DBL_EPSILON;
+}
+
 PyArrayObject *residuals_array(const callback *self, PyObject *answer, npy_intp n,
                                double *epsilon)
 {
@@ -325,9 +332,7 @@ PyArrayObject *residuals_array(const callback *self, PyObject *answer, npy_intp 
     if (array == NULL)
         return NULL;
     if (epsilon != NULL)
-        *epsilon = type_num == NPY_FLOAT  ? FLT_EPSILON
-                   : type_num == NPY_HALF ? HALF_EPSILON
-                                          : DBL_EPSILON;
+        *epsilon = relative_spacing(type_num);
     if (PyArray_NDIM(array) == 0) {
         npy_intp one = 1;
         PyArray_Dims shape = {&one, 1};

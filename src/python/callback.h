@@ -50,6 +50,9 @@ PyObject *shape_text(PyArrayObject *array /* borrowed */);
 PyArrayObject *real_array(const callback *self, PyObject *answer /* borrowed */,
                           int flags, int *type_num);
 
+/* Of the type that a function computes in: the spacing of its numbers next to 1. */
+double relative_spacing(int type_num);
+
 /* What self returned, as a float64 array that is 1-D, contiguous and aligned: the
  * answer itself where it is one already. `answer` is stolen, a new reference is
  * returned, or NULL. n is the number of parameters. Where epsilon is not NULL, it is

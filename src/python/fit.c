@@ -10,8 +10,6 @@
 #define WORTH_UNLOCKING 200000.0
 /* The same in residuals, for a pass over them that multiplies once or twice. */
 #define MANY_RESIDUALS 50000
-/* From so many residuals on, it pays to form the differences in the factorization. */
-#define WORTH_DEFERRING 4000
 #define COMPLEX_STEP 1e-20 /* relative to x */
 
 /* --- Arguments ------------------------------------------------------------- */
@@ -323,7 +321,8 @@ int fit_allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag)
 /* Whether the fit has ended with the factors of a Jacobian. */
 static int has_factors(fit *self)
 {
-    return self->state.info != LM_BAD_INPUT && self->state.info != LM_NOT_FINITE;
+    /* Below LM_BAD_INPUT is what a compiled function stopped the fit with. */
+    return self->state.info > LM_BAD_INPUT && self->state.info != LM_NOT_FINITE;
 }
 
 /* Bring the arrays of the result to what Python shows. */

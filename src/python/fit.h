@@ -11,6 +11,9 @@
 #include "minpack.h"
 #include "model.h"
 
+/* From so many residuals on, it pays to form the differences in the factorization. */
+#define WORTH_DEFERRING 4000
+
 /* Filled with zeros first. */
 typedef struct fit {
     lm_state state;

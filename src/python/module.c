@@ -4,6 +4,8 @@
 #include "numpy_api.h"
 
 #include "curve_fit.h"
+#include "batch.h"
+#include "compiled.h"
 #include "kernels.h"
 #include "least_squares.h"
 #include "leastsq.h"
@@ -51,6 +53,20 @@ static PyObject *instruction_sets(PyObject *module, PyObject *unused)
     return tuple;
 }
 
+static PyObject *is_compiled(PyObject *module, PyObject *args)
+{
+    compiled taken = {0};
+    PyObject *object;
+    const char *name;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "Os", &object, &name))
+        return NULL;
+    int is = compiled_take(&taken, object, name, COMPILED_RESIDUALS);
+    compiled_clear(&taken);
+    return is < 0 ? NULL : PyBool_FromLong(is);
+}
+
 static PyMethodDef methods[] = {
     {"leastsq", (PyCFunction)(void (*)(void))solve_leastsq, METH_FASTCALL,
      "The fit behind minpack.leastsq; its arguments and result are in _minpack.pyi."},
@@ -59,6 +75,13 @@ static PyMethodDef methods[] = {
      "_minpack.pyi."},
     {"curve_fit", (PyCFunction)(void (*)(void))solve_curve_fit, METH_FASTCALL,
      "The fit behind minpack.curve_fit; its arguments and result are in _minpack.pyi."},
+    {"batch", (PyCFunction)(void (*)(void))batch_new, METH_VARARGS | METH_KEYWORDS,
+     "What the workers of a batch of fits share; see _minpack.pyi."},
+    {"is_compiled", is_compiled, METH_VARARGS,
+     "Whether a function is a compiled one; its name is for messages."},
+    {"batch_work", batch_work, METH_O, "Take fits until none is left."},
+    {"batch_stop", batch_stop, METH_O, "Let the workers end at their next evaluation."},
+    {"batch_done", batch_done, METH_O, "How many fits of a batch have ended."},
     {"instruction_sets", instruction_sets, METH_NOARGS,
      "The instruction sets whose fast kernels run here, the best last."},
     {NULL, NULL, 0, NULL},

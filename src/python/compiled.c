@@ -1,0 +1,401 @@
+#include "compiled.h"
+
+#include <string.h>
+#include <time.h>
+
+/* The signatures without names, spaces and const. */
+static const char *const SIGNATURES[] = {
+    [COMPILED_RESIDUALS] = "int(int,int,double*,double*,void*)",
+    [COMPILED_JACOBIAN] = "int(int,int,double*,double*,int,void*)",
+};
+
+/* As minpack.h has them, for messages. */
+static const char *const DECLARATIONS[] = {
+    [COMPILED_RESIDUALS] =
+        "int residuals(int m, int n, const double *x, double *fvec, void *user_data)",
+    [COMPILED_JACOBIAN] = "int jacobian(int m, int n, const double *x, double *fjac, int "
+                          "ldfjac, void *user_data)",
+};
+
+static int wrong_signature(const char *name, enum compiled_kind kind, const char *came)
+{
+    PyErr_Format(PyExc_TypeError,
+                 "%s must be compiled from '%s'; the signature of this one is '%s'", name,
+                 DECLARATIONS[kind], came);
+    return -1;
+}
+
+/* --- Signatures ------------------------------------------------------------ */
+
+/* Whether text starts with the word, which ends there. */
+static int starts_with_word(const char *text, const char *word)
+{
+    size_t length = strlen(word);
+
+    return strncmp(text, word, length) == 0 && !Py_ISALNUM(text[length])
+           && text[length] != '_';
+}
+
+/* Compare a declaration of types with the one that is wanted: spaces, const and the (*)
+ * of a pointer to a function do not count. */
+static int check_signature(const char *text, const char *name, enum compiled_kind kind)
+{
+    const char *wanted = SIGNATURES[kind], *came = text;
+    int inside_word = 0;
+
+    while (*came != '\0') {
+        if (!inside_word && starts_with_word(came, "const")) {
+            came += strlen("const");
+        } else if (Py_ISSPACE(*came)) {
+            came++;
+            inside_word = 0;
+        } else if (strncmp(came, "(*)", 3) == 0) {
+            came += 3;
+        } else if (*came == *wanted) {
+            inside_word = Py_ISALNUM(*came);
+            came++;
+            wanted++;
+        } else {
+            return wrong_signature(name, kind, text);
+        }
+    }
+    return *wanted == '\0' ? 0 : wrong_signature(name, kind, text);
+}
+
+/* 'i' for an int, 'p' for a pointer, which may be one to double, '?' else, of a type from
+ * ctypes; or 0 with an exception set. */
+static char ctypes_kind(PyObject *type /* borrowed */)
+{
+    char kind = 'p'; /* POINTER(...), whose _type_ is a type */
+    PyObject *code = PyObject_GetAttrString(type, "_type_"); /* new */
+
+    if (code == NULL) { /* perhaps a numpy.ctypeslib.ndpointer */
+        if (!PyErr_ExceptionMatches(PyExc_AttributeError))
+            return 0;
+        PyErr_Clear();
+        return PyObject_HasAttrString(type, "from_param") ? 'p' : '?';
+    }
+    if (PyUnicode_Check(code)) {
+        const char *text = PyUnicode_AsUTF8(code); /* borrowed */
+        kind = text == NULL ? 0
+               : strcmp(text, "i") == 0
+                       || (sizeof(long) == sizeof(int) && strcmp(text, "l") == 0)
+                   ? 'i'
+               : strcmp(text, "P") == 0 ? 'p'
+                                        : '?';
+    }
+    Py_DECREF(code);
+    return kind;
+}
+
+/* Compare the types that a function from ctypes has been told, where it has. */
+static int check_ctypes(PyObject *function, const char *name, enum compiled_kind kind)
+{
+    const char *wanted = kind == COMPILED_RESIDUALS ? "iippp" : "iippip";
+    PyObject *types = NULL, *fast = NULL, *text = NULL, *result = NULL;
+    int status = -1, good = 1;
+
+    types = PyObject_GetAttrString(function, "argtypes"); /* new */
+    result = PyObject_GetAttrString(function, "restype"); /* new */
+    if (types == NULL || result == NULL)
+        goto fail;
+    if (types == Py_None) { /* not told: the default restype is int */
+        status = 0;
+        goto fail;
+    }
+    fast = PySequence_Fast(types, "argtypes"); /* new */
+    if (fast == NULL)
+        goto fail;
+    good = PySequence_Fast_GET_SIZE(fast) == (Py_ssize_t)strlen(wanted);
+    if (good && result != Py_None) {
+        char code = ctypes_kind(result);
+        if (code == 0)
+            goto fail;
+        good = code == 'i';
+    } else {
+        good = 0;
+    }
+    for (Py_ssize_t i = 0; good && wanted[i] != '\0'; i++) {
+        char code = ctypes_kind(PySequence_Fast_GET_ITEM(fast, i)); /* borrowed */
+        if (code == 0)
+            goto fail;
+        good = code == wanted[i];
+    }
+    if (good) {
+        status = 0;
+        goto fail;
+    }
+    text = PyUnicode_FromFormat("restype %R, argtypes %R", result, types); /* new */
+    if (text != NULL)
+        wrong_signature(name, kind, PyUnicode_AsUTF8(text));
+fail:
+    Py_XDECREF(types);
+    Py_XDECREF(fast);
+    Py_XDECREF(text);
+    Py_XDECREF(result);
+    return status;
+}
+
+/* --- The kinds of objects: 1 taken, 0 something else, -1 exception ---------- */
+
+static int take_capsule(compiled *self, PyObject *capsule, const char *name,
+                        enum compiled_kind kind)
+{
+    const char *signature = PyCapsule_GetName(capsule);
+
+    if (signature == NULL && PyErr_Occurred())
+        return -1;
+    /* A name that is no signature, as "module.function", says nothing of it. */
+    if (signature != NULL && strchr(signature, '(') != NULL
+        && check_signature(signature, name, kind) < 0)
+        return -1;
+    self->address = PyCapsule_GetPointer(capsule, signature);
+    if (self->address == NULL)
+        return -1;
+    self->user_data = PyCapsule_GetContext(capsule);
+    return self->user_data == NULL && PyErr_Occurred() ? -1 : 1;
+}
+
+#define FUNCFLAG_PYTHONAPI 4 /* of ctypes */
+
+/* Whether a function of ctypes, as those of ctypes.PyDLL, needs Python's lock; -1 with an
+ * exception set. */
+static int needs_lock(PyObject *function)
+{
+    PyObject *flags = PyObject_GetAttrString(function, "_flags_"); /* new */
+    long bits = flags != NULL ? PyLong_AsLong(flags) : -1;
+
+    Py_XDECREF(flags);
+    return PyErr_Occurred() ? -1 : (bits & FUNCFLAG_PYTHONAPI) != 0;
+}
+
+/* A function of ctypes: the buffer of such an object holds the address. */
+static int take_ctypes(compiled *self, PyObject *object, const char *name,
+                       enum compiled_kind kind)
+{
+    Py_buffer buffer;
+    int locks = needs_lock(object);
+
+    if (locks > 0)
+        PyErr_Format(PyExc_TypeError,
+                     "%s must be a function that can run without Python's lock: load it "
+                     "by ctypes.CDLL, not PyDLL",
+                     name);
+    if (locks != 0 || check_ctypes(object, name, kind) < 0
+        || PyObject_GetBuffer(object, &buffer, PyBUF_SIMPLE) < 0)
+        return -1;
+    if (buffer.len >= (Py_ssize_t)sizeof self->address)
+        memcpy(&self->address, buffer.buf, sizeof self->address);
+    PyBuffer_Release(&buffer);
+    return 1;
+}
+
+/* A pointer of cffi: int(_cffi_backend.cast(uintptr_t, object)). */
+static int take_cffi(compiled *self, PyObject *object, const char *name,
+                     enum compiled_kind kind)
+{
+    PyObject *module = NULL, *type = NULL, *text = NULL, *integer_type = NULL;
+    PyObject *cast = NULL, *number = NULL;
+    int status = -1;
+
+    module = PyImport_ImportModule("_cffi_backend"); /* new; imported already */
+    if (module == NULL)
+        goto fail;
+    type = PyObject_CallMethod(module, "typeof", "O", object);          /* new */
+    text = type != NULL ? PyObject_GetAttrString(type, "cname") : NULL; /* new */
+    if (text == NULL)
+        goto fail;
+    const char *signature = PyUnicode_AsUTF8(text); /* borrowed */
+    if (signature == NULL || check_signature(signature, name, kind) < 0)
+        goto fail;
+    integer_type =
+        PyObject_CallMethod(module, "new_primitive_type", "s", "uintptr_t"); /* new */
+    if (integer_type == NULL)
+        goto fail;
+    cast = PyObject_CallMethod(module, "cast", "OO", integer_type, object); /* new */
+    number = cast != NULL ? PyNumber_Long(cast) : NULL;                     /* new */
+    if (number == NULL)
+        goto fail;
+    self->address = PyLong_AsVoidPtr(number);
+    status = PyErr_Occurred() ? -1 : 1;
+fail:
+    Py_XDECREF(module);
+    Py_XDECREF(type);
+    Py_XDECREF(text);
+    Py_XDECREF(integer_type);
+    Py_XDECREF(cast);
+    Py_XDECREF(number);
+    return status;
+}
+
+/* What numba.cfunc makes is known by its two attributes. */
+static int take_numba(compiled *self, PyObject *object, const char *name,
+                      enum compiled_kind kind)
+{
+    PyObject *function = NULL;
+    PyObject *address = PyObject_GetAttrString(object, "address"); /* new */
+    int status = -1;
+
+    if (address != NULL)
+        function = PyObject_GetAttrString(object, "ctypes"); /* new */
+    if (function == NULL || check_ctypes(function, name, kind) < 0)
+        goto fail;
+    self->address = PyLong_AsVoidPtr(address);
+    status = PyErr_Occurred() ? -1 : 1;
+fail:
+    Py_XDECREF(address);
+    Py_XDECREF(function);
+    return status;
+}
+
+/* Whether the type or one that it derives from has this name. It is what costs a Python
+ * function least, and needs none of the packages. */
+static int derives_from(PyTypeObject *type, const char *name)
+{
+    while (type != NULL && strcmp(type->tp_name, name) != 0)
+        type = type->tp_base;
+    return type != NULL;
+}
+
+static int take_any(compiled *self, PyObject *object, const char *name,
+                    enum compiled_kind kind)
+{
+    PyTypeObject *type = Py_TYPE(object);
+
+    if (PyFunction_Check(object)) /* the most frequent, and soonest seen */
+        return 0;
+    if (PyCapsule_CheckExact(object))
+        return take_capsule(self, object, name, kind);
+    /* scipy.LowLevelCallable */
+    if (PyTuple_Check(object) && PyTuple_GET_SIZE(object) > 0
+        && PyCapsule_CheckExact(PyTuple_GET_ITEM(object, 0)))
+        return take_capsule(self, PyTuple_GET_ITEM(object, 0), name, kind);
+    if (derives_from(type, "_ctypes.CFuncPtr")
+        || derives_from(type, "_ctypes.PyCFuncPtr"))
+        return take_ctypes(self, object, name, kind);
+    if (derives_from(type, "_cffi_backend._CDataBase"))
+        return take_cffi(self, object, name, kind);
+    if (derives_from(type, "CFunc") && PyObject_HasAttrString(object, "address")
+        && PyObject_HasAttrString(object, "ctypes"))
+        return take_numba(self, object, name, kind);
+    return 0;
+}
+
+int compiled_take(compiled *self, PyObject *object, const char *name,
+                  enum compiled_kind kind)
+{
+    int status = take_any(self, object, name, kind);
+
+    if (status == 1 && self->address == NULL) {
+        PyErr_Format(PyExc_ValueError, "%s is a null pointer", name);
+        status = -1;
+    }
+    if (status == 1)
+        self->owner = Py_NewRef(object);
+    return status;
+}
+
+int compiled_take_both(compiled *residuals, PyObject *func, compiled *jacobian,
+                       PyObject *Dfun)
+{
+    int is = compiled_take(residuals, func, "func", COMPILED_RESIDUALS);
+
+    if (is < 0 || Dfun == Py_None)
+        return is;
+    int is_too = compiled_take(jacobian, Dfun, "Dfun", COMPILED_JACOBIAN);
+    if (is_too < 0 || is == is_too)
+        return is_too;
+    PyErr_SetString(PyExc_TypeError,
+                    "func and Dfun must both be compiled functions, or none");
+    return -1;
+}
+
+void compiled_clear(compiled *self)
+{
+    self->address = NULL;
+    Py_CLEAR(self->owner);
+}
+
+/* --- Running --------------------------------------------------------------- */
+
+int compiled_run(const compiled_fit *self, lm_state *s)
+{
+    lm_start(s);
+    for (;;) {
+        int status = 0;
+        lm_step(s);
+        switch (s->request) {
+        case LM_DONE:
+            return 0;
+        case LM_RESIDUALS:
+        case LM_DIFFERENCE:
+            s->fvec_trial = self->trial;
+            status =
+                self->residuals(s->m, s->n, s->x_trial, self->trial, self->user_data);
+            break;
+        case LM_JACOBIAN:
+            status =
+                self->jacobian(s->m, s->n, s->x, s->fjac, s->ldfjac, self->user_data);
+            break;
+        case LM_ACCEPT:
+            memcpy(s->fvec, self->trial, (size_t)s->m * sizeof(double));
+            continue;
+        default:
+            continue;
+        }
+        if (status < 0) {
+            s->info = status;
+            s->request = LM_DONE;
+            return 0;
+        }
+        if (self->is_stopped(self->who))
+            return -1;
+    }
+}
+
+#define BETWEEN_LOOKS 0.005 /* seconds, about */
+#define BETWEEN_CHECKS 0.05
+#define MOST_EVALUATIONS 256 /* then the clock costs nothing */
+
+static double seconds(void)
+{
+    struct timespec now;
+
+    timespec_get(&now, TIME_UTC);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+void interrupt_start(interrupt *self)
+{
+    self->evaluations = self->left = 1;
+    self->looked = self->checked = seconds();
+    self->thread = PyEval_SaveThread();
+}
+
+void interrupt_end(interrupt *self)
+{
+    PyEval_RestoreThread(self->thread);
+}
+
+int interrupt_came(void *who)
+{
+    interrupt *self = who;
+
+    if (--self->left > 0)
+        return 0;
+    double now = seconds();
+    if (now - self->looked < BETWEEN_LOOKS && self->evaluations < MOST_EVALUATIONS)
+        self->evaluations *= 2;
+    else if (self->evaluations > 1)
+        self->evaluations /= 2;
+    self->left = self->evaluations;
+    self->looked = now;
+    /* A clock that has been set back must not put it off. */
+    if (now - self->checked < BETWEEN_CHECKS && now >= self->checked)
+        return 0;
+    self->checked = now;
+    PyEval_RestoreThread(self->thread);
+    int came = PyErr_CheckSignals() < 0;
+    self->thread = PyEval_SaveThread();
+    return came;
+}
