@@ -21,6 +21,7 @@ import scipy
 
 import minpack
 from agreement import same_bits, same_paths
+from batch import batch
 from bounds import bounded
 from footprint import footprint
 from hotspots import hotspots
@@ -36,6 +37,7 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "wrappers": ("curve_fit and least_squares", wrappers),
     "bounds": ("Bounds", bounded),
     "threads": ("Two threads", threads),
+    "batch": ("Many fits at once", batch),
     "footprint": ("Import, wheel, memory", footprint),
     "bits": ("The same bits", same_bits),
     "paths": ("The same paths", same_paths),
