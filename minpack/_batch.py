@@ -42,8 +42,9 @@ class BatchResult:
         where no point with finite residuals was found.
     cov : ndarray, shape (B, n, n)
         The covariance of the parameters, for `leastsq_batch` the inverse of
-        ``J.T @ J``. NaN where J is singular, where the fit has failed, and where the
-        points are as many as the parameters and their errors are not known.
+        ``J.T @ J``. Parameters that are on a bound count as known: they have zeros.
+        NaN where J is singular, where the fit has failed, and where the points are as
+        many as the parameters and their errors are not known.
     cost : ndarray, shape (B,)
         Half the sum of the squares of the residuals at `x`; NaN where `x` is.
     nfev : ndarray of int, shape (B,)
