@@ -3,7 +3,8 @@
     python benchmarks [PART ...]
 
 prints the parts that are named; without a name all of them, which it also writes to
-docs/performance.md, with docs/own-time.png.
+docs/performance.md, with docs/own-time.png. The part "scaling" is a page of its own,
+which it writes to docs/scaling.md.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from footprint import footprint
 from hotspots import hotspots
 from own_time import own_time
 from report import wrapped
+from scaling import scaling
 from whole_fits import threads, whole_fits
 from wrappers import wrappers
 
@@ -45,19 +47,25 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
 }
 
 
-def head() -> str:
-    """Return what was measured, where and when."""
+def machine() -> str:
+    """Return on what is measured, and when."""
     versions = [
         f"{module.__name__} {module.__version__}" for module in (minpack, np, scipy)
     ]
+    return f"""\
+{processor()}, {os.cpu_count()} cores. {platform.system()}, Python
+{platform.python_version()}, {", ".join(versions)}.
+{datetime.now(UTC):%-d %B %Y}."""
+
+
+def head() -> str:
+    """Return what was measured, where and when."""
     return f"""\
 # Performance
 
 `make bench` measures all of this and writes this page.
 
-{processor()}, {os.cpu_count()} cores. {platform.system()}, Python
-{platform.python_version()}, {", ".join(versions)}.
-{datetime.now(UTC):%-d %B %Y}.
+{machine()}
 
 "fast" and "reference" are minpack's kernels, "SciPy" is `scipy.optimize.leastsq`.
 Solvers that are compared run in turn. Times are CPU times of the process, which others
@@ -84,12 +92,19 @@ def sections(parts: dict[str, Callable[[], str]]) -> Iterator[str]:
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    names = [*PARTS, "scaling"]
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(names))
     chosen = parser.parse_args().parts
-    unknown = set(chosen) - set(PARTS)
+    unknown = set(chosen) - set(names)
     if unknown:
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    parts = dict(PARTS[part] for part in chosen or PARTS)
+    if "scaling" in chosen or not chosen:
+        text = scaling(machine())
+        (DOCS / "scaling.md").write_text(text, encoding="utf-8")
+        print(text)
+    parts = dict(PARTS[part] for part in chosen or PARTS if part in PARTS)
+    if not parts:
+        return
     if not chosen:
         parts["Own time"] = partial(own_time, DOCS / "own-time.png")
     page = []
