@@ -42,8 +42,8 @@ clean:
 # which rebuilds itself on import.
 $(VENV)/test $(VENV)/demo $(VENV)/bench $(VENV)/lint: $(VENV)/%: $(VENV)/build
 	$(RUN) -m pip install --quiet --prefer-binary --group $*
-	test $* != test || $(RUN) -m pip install --quiet --only-binary :all: --group compiled \
-		|| echo "No Numba or cffi for this Python: their tests will be skipped."
+	test $* != test || $(RUN) -m pip install --quiet --only-binary :all: --group optional \
+		|| echo "No Numba, cffi or Dask for this Python: their tests will be skipped."
 	touch $@
 
 $(VENV)/build: pyproject.toml tools/install-compilers.sh

@@ -32,21 +32,25 @@ def parameter_count(f: Callable[..., Any]) -> int:
     return count - 1
 
 
+def bounds_pair(bounds: Any) -> tuple[Any, Any]:
+    """Tell the lower bounds from the upper ones."""
+    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
+        return bounds.lb, bounds.ub
+    sized = hasattr(bounds, "__len__")
+    if sized and len(bounds) == 2:
+        return bounds[0], bounds[1]
+    raise (ValueError if sized else TypeError)(
+        "bounds must be a pair (lower, upper) or have the attributes lb and ub, not "
+        f"{bounds!r}"
+    )
+
+
 def bounds_arrays(
     bounds: Any, n: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Read bounds for n parameters: lower and upper, or None where all are infinite."""
-    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
-        pair = (bounds.lb, bounds.ub)
-    elif len(bounds) == 2:
-        pair = tuple(bounds)
-    else:
-        raise ValueError(
-            "bounds must be a pair (lower, upper) or have the attributes lb and ub, "
-            f"not {len(bounds)} items"
-        )
     arrays = []
-    for name, bound in zip(("lower", "upper"), pair, strict=True):
+    for name, bound in zip(("lower", "upper"), bounds_pair(bounds), strict=True):
         array = np.array(bound, dtype=float)
         if array.ndim == 0:
             array = np.full(n, float(array))

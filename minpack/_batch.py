@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minpack import _minpack
-from minpack._arguments import check_start, parameter_count, start_within
+from minpack._arguments import bounds_pair, check_start, parameter_count, start_within
 from minpack._status import SUCCESS, Info, message
 
 if TYPE_CHECKING:
@@ -134,7 +134,8 @@ def curve_fit_batch(
         others. A first call is compared with calls for single fits.
     xdata : array_like
         Shape (m,) for all fits, or (B, m), a row a fit, of which `f` gets the k rows.
-        Of another shape, or anything but numbers, it is handed to `f` as it is.
+        A tuple, as of several predictors of m points, is for all fits. Of another
+        shape, or anything but numbers, it is handed to `f` as it is.
     ydata : array_like, shape (B, m)
         The data, a row a fit. float64 and float32 are read where they are, other
         types are converted to float64 first.
@@ -402,6 +403,11 @@ def _count(name: str, value: Any) -> int:
 
 def _numbers(name: str, values: Any) -> Array:
     """Return an array of float64 or float32, the caller's own if it is one."""
+    if isinstance(values, np.ndarray) and hasattr(values, "mask"):
+        raise TypeError(
+            f"{name} must be a plain array, not a masked one: there is mask= for "
+            "points to leave out"
+        )
     array = np.asarray(values)
     if array.dtype in (np.float64, np.float32) and array.dtype.isnative:
         return array if array.flags.aligned else array.astype(array.dtype)
@@ -446,15 +452,9 @@ def _bounds_and_start(
     What all fits share is an error where it is wrong; what is a fit's own is left to
     the fit.
     """
-    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
-        bounds = bounds.lb, bounds.ub
-    elif not isinstance(bounds, tuple | list | np.ndarray) or len(bounds) != 2:
-        raise ValueError(
-            "bounds must be a pair (lower, upper) or have the attributes lb and ub"
-        )
     low, high = (
         _numbers(f"the {name} bounds", bound).astype(np.float64, copy=False)
-        for name, bound in zip(("lower", "upper"), bounds, strict=True)
+        for name, bound in zip(("lower", "upper"), bounds_pair(bounds), strict=True)
     )
     if p0 is not None:
         start = np.atleast_1d(_numbers("p0", p0)).astype(np.float64)
@@ -497,11 +497,14 @@ def _xdata(xdata: Any, count: int, m: int) -> tuple[Any, Array | None]:
     """Return what `f` is called with, or else the rows of which it gets some."""
     if not isinstance(xdata, list | tuple | np.ndarray):
         return xdata, None
-    x = np.asarray(xdata)
+    try:
+        x = np.asarray(xdata)
+    except ValueError:  # a sequence of what f can tell apart
+        return xdata, None
     if x.dtype.kind not in "biuf":
         return xdata, None
     x = _numbers("xdata", x)
-    if x.shape == (count, m):
+    if x.shape == (count, m) and not isinstance(xdata, tuple):
         return None, x
     if x.shape and x.shape[-1] != m:
         raise ValueError(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 import minpack
-from minpack._arguments import parameter_count
+from minpack._arguments import bounds_pair, parameter_count
 from minpack._batch import _xdata
 
 try:
@@ -269,13 +269,7 @@ def _with_xdata(
 
 
 def _pair(bounds: Any) -> dict[str, Any]:
-    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
-        bounds = bounds.lb, bounds.ub
-    elif not isinstance(bounds, tuple | list | np.ndarray) or len(bounds) != 2:
-        raise ValueError(
-            "bounds must be a pair (lower, upper) or have the attributes lb and ub"
-        )
-    return dict(zip(("lower", "upper"), bounds, strict=True))
+    return dict(zip(("lower", "upper"), bounds_pair(bounds), strict=True))
 
 
 def _parameter_count(f: Callable[..., ArrayLike], arrays: dict[str, Any]) -> int:

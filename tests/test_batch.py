@@ -764,7 +764,7 @@ def test_leastsq_batch_takes_no_other_shape_than_a_row_a_fit() -> None:
         ({"sigma": "wide"}, TypeError, "sigma"),
         ({"mask": np.zeros(4, bool)}, ValueError, "mask"),
         ({"mask": np.zeros(POINTS)}, TypeError, "mask"),
-        ({"bounds": 1.0}, ValueError, "bounds"),
+        ({"bounds": 1.0}, TypeError, "bounds"),
         ({"bounds": (0.0, 1.0, 2.0)}, ValueError, "bounds"),
         ({"bounds": ([0.0, 0.0], np.inf)}, ValueError, "lower bounds"),
         ({"bounds": (2.0, 1.0)}, ValueError, "must not be greater"),
@@ -1063,3 +1063,29 @@ def test_what_the_document_advises_gives_the_same_for_one_fit_and_for_many(
     together = np.broadcast_to(many(X, *p.T[:, :, None]), (3, POINTS))
     for row, parameters in zip(together, p, strict=True):
         np.testing.assert_allclose(row, one(X, *parameters))
+
+
+def test_a_tuple_of_predictors_is_for_all_fits() -> None:
+    """Though there be as many of them as fits."""
+    t = np.linspace(0, 1, 10)
+    truth = np.array([[1.0, 3.0], [2.0, 4.0]])
+    y = truth[:, :1] * t + truth[:, 1:] * t**2
+    result = curve_fit_batch(
+        lambda x, a, b: a * x[0] + b * x[1], (t, t**2), y, p0=[1, 1]
+    )
+    np.testing.assert_allclose(result.x, truth)
+
+
+def test_ragged_xdata_are_handed_to_the_model_as_they_are() -> None:
+    t = np.linspace(0, 1, 10)
+    y = np.array([[2.0], [3.0]]) * (t + 1)
+    result = curve_fit_batch(
+        lambda x, a: a * (x[0] + x[1][0]), (t, np.ones(3)), y, p0=[1]
+    )
+    np.testing.assert_allclose(result.x, [[2], [3]])
+
+
+def test_masked_arrays_are_refused_for_there_is_mask() -> None:
+    y = np.ma.masked_array(np.ones((2, 5)), np.eye(2, 5))
+    with pytest.raises(TypeError, match=r"ydata .* mask="):
+        curve_fit_batch(lambda t, a: a + 0 * t, np.arange(5.0), y, p0=[1])

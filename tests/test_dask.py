@@ -250,7 +250,7 @@ def test_a_result_may_be_kept_in_blocks_and_used_on():
         ({"mask": da.zeros((4, M))}, TypeError, "mask.*bool.*float64"),
         ({"mask": np.zeros((2, 4, M), bool)}, ValueError, "mask"),
         ({"p0": da.ones((M, 3))}, ValueError, r"p0.*\(4, 3\).*\(20, 3\)"),
-        ({"bounds": 3}, ValueError, "bounds must be a pair"),
+        ({"bounds": 3}, TypeError, "bounds must be a pair"),
         ({"bounds": (0, np.ones(2))}, ValueError, r"upper.*\(3,\).*\(2,\)"),
         ({"ftol": -1}, ValueError, "ftol"),
         ({"workers": 0}, ValueError, "workers"),

@@ -27,7 +27,7 @@ install_what_is_missing() {
     [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
     "$venv/bin/python" -m pip install --quiet --upgrade pip
     "$venv/bin/python" -m pip install --quiet \
-        --group build --group test coverage gcovr
+        --group build --group test --group optional coverage gcovr
 }
 
 # build NAME OPTION...: the package in build/deep/NAME, with these options of meson.
