@@ -6,6 +6,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,7 @@ from timing import interleaved, ratios, repeatedly
 
 FITS = 10_000
 LOOP = 500  # fits of a loop over SciPy that are timed
+PER_PROCESS = 1000
 SIZES = (50, 200, 1000)
 THREADS = 2
 ROUNDS = 9
@@ -27,7 +29,8 @@ START = np.array([1.0, 1.0, 0.0])
 HEAD = """\
 {fits:,} fits of an exponential decay with 3 parameters to m points each, by
 differences, from one start; the machine must have nothing else to do, for the times are
-of the wall clock. SciPy is a loop over `scipy.optimize.curve_fit`, "batch"
+of the wall clock. SciPy is a loop over `scipy.optimize.curve_fit`, "pool" the same in
+a pool of {threads} processes that are there already, "batch"
 `curve_fit_batch` with the same NumPy model on 1 and on {threads} threads, "compiled"
 `leastsq_batch` with the same in Numba."""
 
@@ -43,8 +46,19 @@ def residuals(x: Array, t: Array, y: Array) -> Array:
     return decay(t, *x) - y
 
 
+def jitted_residuals() -> Any:
+    """Return them compiled, for calls from Python."""
+    import numba
+
+    @numba.njit  # type: ignore[untyped-decorator]
+    def function(x: Array, t: Array, y: Array) -> Array:
+        return x[0] * np.exp(-x[1] * t) + x[2] - y
+
+    return function
+
+
 def compiled_residuals() -> Any:
-    """Return it as a cfunc, or None without Numba."""
+    """Return them as a cfunc, or None without Numba."""
     try:
         import numba
     except ImportError:
@@ -85,11 +99,19 @@ def batch() -> str:
     for name in found:
         header += [f"{name}, µs", "SciPy / it"]
     batch_gain = statistics.median(gains[50, f"batch × {THREADS}"])
+    pool_gain = statistics.median(
+        ours / pool
+        for ours, pool in zip(
+            gains[50, f"batch × {THREADS}"], gains[50, "pool"], strict=True
+        )
+    )
     texts = [
         HEAD.format(fits=FITS, threads=THREADS),
         table(header, rows),
         f"Target for the batch on {THREADS} threads at m = 50: "
-        f"{verdict(batch_gain, 12)}, and {verdict(batch_gain, 25)}.",
+        f"{verdict(batch_gain, 12)}, and {verdict(batch_gain, 25)}; it is "
+        f"{short(pool_gain)} times as fast as the pool, targets "
+        f"{verdict(pool_gain, 6)}, and {verdict(pool_gain, 12)}.",
     ]
     if compiled is not None:
         one, two = (gains[50, f"compiled × {n}"] for n in (1, THREADS))
@@ -110,6 +132,8 @@ def rates(m: int, compiled: Any) -> dict[str, list[float]]:
     work: dict[str, tuple[int, Callable[[], object]]] = {
         "SciPy": (LOOP, partial(loop, t, y[:LOOP]))
     }
+    pool = ProcessPoolExecutor(THREADS)
+    work["pool"] = (PER_PROCESS * THREADS, partial(in_processes, pool, t, y))
     for workers in (1, THREADS):
         run = partial(minpack.curve_fit_batch, decay, t, y, START, workers=workers)
         work[f"batch × {workers}"] = (FITS, run)
@@ -128,6 +152,7 @@ def rates(m: int, compiled: Any) -> dict[str, list[float]]:
             began = time.perf_counter()
             function()
             found[name].append(1e6 * (time.perf_counter() - began) / count)
+    pool.shutdown()
     return found
 
 
@@ -137,13 +162,22 @@ def loop(t: Array, y: Array) -> None:
         scipy.optimize.curve_fit(decay, t, row, START)
 
 
+def in_processes(pool: ProcessPoolExecutor, t: Array, y: Array) -> None:
+    """Give each process so many fits in one piece."""
+    pieces = [y[i * PER_PROCESS : (i + 1) * PER_PROCESS] for i in range(THREADS)]
+    list(pool.map(partial(loop, t), pieces))
+
+
 def one_fit(compiled: Any) -> str:
     """Time one fit of 100 points in NumPy and compiled."""
     t, (y,) = noisy_decays(1, 100)
     data = np.stack([t, y], axis=-1)
-    names = ("SciPy", "fast", "compiled")
+    names = ("SciPy", "SciPy, jitted", "fast", "compiled")
+    jitted = jitted_residuals()
+    jitted(START, t, y)  # compiles it
     solvers: tuple[Callable[[], object], ...] = (
         partial(scipy.optimize.leastsq, residuals, START, (t, y)),
+        partial(scipy.optimize.leastsq, jitted, START, (t, y)),
         partial(minpack.leastsq, residuals, START, (t, y)),
         partial(minpack.leastsq, compiled, START, m=100, user_data=data),
     )
@@ -153,9 +187,12 @@ def one_fit(compiled: Any) -> str:
     times = interleaved(timed, seconds=5)
     row = ["100 × 3", *(short(1e6 * statistics.median(times[name])) for name in names)]
     gain = ratios(times, "compiled", "SciPy")
-    header = ["m × n", *names, "SciPy / compiled"]
+    over_jitted = ratios(times, "compiled", "SciPy, jitted")
+    header = ["m × n", *names, "SciPy / compiled", "SciPy, jitted / compiled"]
     return f"""\
 One fit of `leastsq`, in microseconds of CPU time; "SciPy" and "fast" have the model in
-NumPy. Target for compiled: {verdict(statistics.median(gain), 4)}.
+NumPy, "jitted" is `numba.njit`. Targets for compiled:
+{verdict(statistics.median(gain), 4)}, and over the jitted one
+{verdict(statistics.median(over_jitted), 2)}.
 
-{table(header, [[*row, spread(gain)]])}"""
+{table(header, [[*row, spread(gain), spread(over_jitted)]])}"""
