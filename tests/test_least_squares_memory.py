@@ -124,6 +124,10 @@ def test_a_failed_allocation_is_a_memory_error_and_leaks_nothing(
     name: str,
     alone: bool,
 ) -> None:
+    if name.endswith("at x0") and not getattr(sys, "_is_gil_enabled", lambda: True)():
+        pytest.skip(
+            "without its lock, CPython 3.13 crashes where it cannot make a list"
+        )
     call = {"fun": residuals} | CALLS[name]
     for role in {"fun", "jac", "loss"} & call.keys():
         if callable(call[role]):
