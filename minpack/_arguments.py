@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minpack import _minpack
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -19,6 +21,12 @@ _POSITIONAL = (
 
 def parameter_count(f: Callable[..., Any]) -> int:
     """Count the parameters of a model ``f(xdata, a, b, ...)`` by its signature."""
+    if _minpack.is_compiled(f, "f"):
+        raise ValueError(
+            "p0 is needed: a compiled f does not tell the number of parameters"
+        )
+    if not callable(f):
+        raise TypeError(f"f must be callable, not {type(f).__name__}")
     try:
         parameters = inspect.signature(f).parameters.values()
     except (TypeError, ValueError):

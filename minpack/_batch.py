@@ -110,6 +110,7 @@ def curve_fit_batch(
     jac: Callable[..., ArrayLike] | None = None,
     *,
     mask: ArrayLike | None = None,
+    user_data: Any = None,
     maxfev: int = 0,
     ftol: float = 1.49012e-8,
     xtol: float = 1.49012e-8,
@@ -126,22 +127,26 @@ def curve_fit_batch(
 
     Parameters
     ----------
-    f : callable
+    f : callable or compiled function
         The model ``f(xdata, a, b, ...)``, written with NumPy. It is called for k fits
         at once: each parameter is a column, a float64 array of shape (k, 1), and the
         values must broadcast to (k, m), a row a fit. Most models that are written for
         one set of data do so as they are; docs/batch.md shows how to write the
-        others. A first call is compared with calls for single fits.
+        others. A first call is compared with calls for single fits. A compiled
+        function (see `curve_fit`) is called for one fit at a time, without Python, on
+        all `workers` at once, and for all m points, those that are masked included.
     xdata : array_like
         Shape (m,) for all fits, or (B, m), a row a fit, of which `f` gets the k rows.
         A tuple, as of several predictors of m points, is for all fits. Of another
-        shape, or anything but numbers, it is handed to `f` as it is.
+        shape, or anything but numbers, it is handed to `f` as it is. A compiled `f`
+        gets the address of its values in float64, or of those of the fit's row.
     ydata : array_like, shape (B, m)
         The data, a row a fit. float64 and float32 are read where they are, other
         types are converted to float64 first.
     p0 : array_like, optional
         The start: shape (n,) for all fits, or (B, n). By default it follows from the
-        bounds, 1 where there are none, and n from the signature of `f`.
+        bounds, 1 where there are none, and n from them or from the signature of a
+        Python `f`.
     sigma : array_like, optional
         The standard deviations of the data: one number, shape (m,) or (B, m).
     absolute_sigma : bool, optional
@@ -150,12 +155,14 @@ def curve_fit_batch(
     bounds : pair of array_like, optional
         Lower and upper bounds on the parameters, each one number, of shape (n,) or
         (B, n); or an object with attributes ``lb`` and ``ub``.
-    jac : callable, optional
+    jac : callable or compiled function, optional
         The derivatives: called as `f`, it returns what broadcasts to (k, m, n).
-        Without it forward differences are used.
+        Without it forward differences are used. It is compiled where `f` is.
     mask : array_like of bool, optional
         True for points to leave out, shape (m,) or (B, m). They do not count, not
         even where they are NaN: the fit is that of the remaining points.
+    user_data : ndarray, optional
+        For a compiled `f`, and in place of `xdata`: as for `leastsq_batch`.
     maxfev : int, optional
         Evaluations after which a fit stops; 0 means 200 (n + 1), or 100 (n + 1) with
         `jac`.
@@ -212,9 +219,13 @@ def curve_fit_batch(
 
     >>> errors = np.sqrt(np.diagonal(result.cov[0]))
     """
-    _check_callable("f", f)
-    if jac is not None:
-        _check_callable("jac", jac)
+    compiled = _minpack.is_compiled(f, "f")
+    if not compiled:
+        _check_callable("f", f)
+        if jac is not None:
+            _check_callable("jac", jac)
+        if user_data is not None:
+            raise TypeError("user_data is for compiled functions: f gets xdata")
     y = _numbers("ydata", ydata)
     if y.ndim != 2:
         raise ValueError(
@@ -242,13 +253,19 @@ def curve_fit_batch(
         if array.dtype != bool:
             raise TypeError(f"mask must be of booleans, not {array.dtype}")
         left_out = _per_fit("mask", array, count, m, contiguous=True)
-    x, x_rows = _xdata(xdata, count, m)
-    if count:
+    data = None
+    if compiled:
+        x, x_rows = None, _xdata_of_compiled(xdata, count, m)
+        data = None if user_data is None else _data_rows(user_data, count)
+    else:
+        x, x_rows = _xdata(xdata, count, m)
+    if count and not compiled:
         _check_broadcasting(f, jac, x, x_rows, start, lower, upper, (m, n))
     return _run(
         f, jac, (x,), start, lower, upper, limits, workers, progress,
         is_curve=True, m=m, x_rows=x_rows, ydata=y, weights=weights, sigma=scale,
-        mask=left_out, scales_cov=not absolute_sigma,
+        mask=left_out, user_data=data, scales_cov=not absolute_sigma,
+        compiled=compiled,
     )  # fmt: skip
 
 
@@ -512,6 +529,19 @@ def _xdata(xdata: Any, count: int, m: int) -> tuple[Any, Array | None]:
             f"shape {x.shape}"
         )
     return x.astype(np.float64, copy=False), None
+
+
+def _xdata_of_compiled(xdata: Any, count: int, m: int) -> Array | None:
+    """Return a float64 row for each fit, or None where `xdata` is."""
+    if xdata is None:
+        return None
+    if not isinstance(xdata, tuple):  # which is for all fits, of whatever shape
+        xdata = _numbers("xdata", xdata)
+    x, rows = _xdata(xdata, count, m)
+    if rows is not None:
+        return np.ascontiguousarray(rows, dtype=np.float64)
+    shared = np.ascontiguousarray(_numbers("xdata", x))
+    return np.broadcast_to(shared, (count, *shared.shape))
 
 
 def _data_rows(user_data: Any, count: int) -> Array:

@@ -77,6 +77,7 @@ def curve_fit(
     *,
     full_output: Literal[False] = False,
     nan_policy: Literal["raise", "omit"] | None = None,
+    user_data: Any = None,
     **kwargs: Any,
 ) -> tuple[_Vector, _Vector]: ...
 @overload
@@ -94,6 +95,7 @@ def curve_fit(
     *,
     full_output: Literal[True],
     nan_policy: Literal["raise", "omit"] | None = None,
+    user_data: Any = None,
     **kwargs: Any,
 ) -> tuple[_Vector, _Vector, InfoDict, str, int]: ...
 def curve_fit(
@@ -110,6 +112,7 @@ def curve_fit(
     *,
     full_output: bool = False,
     nan_policy: Literal["raise", "omit"] | None = None,
+    user_data: Any = None,
     **kwargs: Any,
 ) -> tuple[_Vector, _Vector] | tuple[_Vector, _Vector, InfoDict, str, int]:
     """Fit a model to data, and estimate the errors of its parameters.
@@ -120,19 +123,21 @@ def curve_fit(
 
     Parameters
     ----------
-    f : callable
+    f : callable or compiled function
         The model: ``f(xdata, p1, ..., pn)`` returns m values, m >= n, as a 1-D array
         or sequence of real numbers, or one value for all. The parameters are
-        separate arguments, NumPy scalars of type float64.
+        separate arguments, NumPy scalars of type float64. See the notes for compiled
+        functions.
     xdata : object
         What `f` gets as its first argument. Lists, tuples and arrays, of any shape,
-        are made float64 arrays; anything else is passed as it is.
+        are made float64 arrays; anything else is passed as it is. A compiled `f` gets
+        the address of a contiguous array, or of none where `xdata` is None.
     ydata : array_like, shape (m,)
         The measured values; one number stands for any number of them.
     p0 : array_like, shape (n,), optional
         The start. By default the signature of `f` says how many parameters there
         are, and each starts at the middle of its bounds, at a distance of 1 from the
-        only one, or at 1.
+        only one, or at 1. A compiled `f` needs it.
     sigma : array_like, shape (), (m,) or (m, m), optional
         The standard deviations of `ydata`, one for all or one each, in its units, or
         their covariance matrix, of which the lower triangle is read.
@@ -148,7 +153,7 @@ def curve_fit(
         fixed.
     method : {'lm'}, optional
         There is one method, which takes bounds, too.
-    jac : callable, optional
+    jac : callable or compiled function, optional
         ``jac(xdata, p1, ..., pn)`` returns the derivatives of the model, with shape
         (m, n); their weights are not its affair. Without it forward differences are
         used.
@@ -157,6 +162,9 @@ def curve_fit(
     nan_policy : {'raise', 'omit'}, optional
         What to do with NaN in the data where `check_finite` is not true: raise a
         ValueError, or leave out these points, of `xdata` along its last axis.
+    user_data : array_like, optional
+        For compiled functions: an object with contiguous memory, such as an array,
+        the address of which is their last argument instead of that of `xdata`.
     **kwargs
         ``ftol``, ``xtol``, ``gtol``, ``maxfev``, ``epsfcn``, ``factor``, ``diag``,
         ``col_deriv`` and ``kernels`` as in `leastsq`; ``max_nfev``, another name of
@@ -184,7 +192,7 @@ def curve_fit(
     Raises
     ------
     RuntimeError
-        If the fit ends without a solution.
+        If the fit ends without a solution, or a compiled function stops it.
     TypeError
         If an argument or what a function returns is of the wrong type, if there are
         fewer data than parameters, if a keyword is unknown, or if the first Jacobian
@@ -209,6 +217,17 @@ def curve_fit(
     -----
     An exception in `f` or `jac` ends the fit at once and passes unchanged. What they
     return is never changed where they have kept it.
+
+    A compiled function is one as `leastsq` takes it, with the signature ::
+
+        int f(int m, int n, const double *x, double *values, void *user_data)
+        int jac(int m, int n, const double *x, double *fjac, int ldfjac,
+                void *user_data)
+
+    It fills `values` with those of the model at the parameters `x`, one for each of
+    the m numbers of `ydata`, which `f` does not see, and returns 0, or a negative
+    number to stop the fit. `f` and `jac` must both be compiled, or none. Such a fit
+    runs without Python, and other threads run meanwhile; docs/batch.md has examples.
 
     References
     ----------
@@ -262,6 +281,11 @@ def curve_fit(
             f"{ydata.shape}"
         )
     if nan_policy is not None and not check_finite:
+        if nan_policy == "omit" and user_data is not None:
+            raise ValueError(
+                "nan_policy='omit' cannot leave points out of user_data: only without "
+                "it, where f reads xdata"
+            )
         xdata, ydata, sigma = _without_nan(nan_policy, xdata, ydata, sigma)
     lower = upper = factor = None
     if p0 is None or bounds is not _UNBOUNDED:
@@ -272,7 +296,7 @@ def curve_fit(
 
     fit = _minpack.curve_fit(
         f, xdata, ydata, p0, sigma, factor, jac, lower, upper,
-        absolute_sigma, check_finite, full_output, *options,
+        absolute_sigma, check_finite, full_output, user_data, *options,
     )  # fmt: skip
     popt, pcov, info, known = fit[:4]
     if info not in SUCCESS:
@@ -375,8 +399,6 @@ def _start(
     f: Callable[..., Any], p0: ArrayLike | None, bounds: Any
 ) -> tuple[ArrayLike, _Vector | None, _Vector | None]:
     """Read or choose the start, and read the bounds."""
-    if p0 is None and not callable(f):
-        raise TypeError(f"f must be callable, not {type(f).__name__}")
     n = parameter_count(f) if p0 is None else np.size(p0)
     pair = None if bounds is _UNBOUNDED else bounds_arrays(bounds, n)
     if pair is None:

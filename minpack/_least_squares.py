@@ -10,7 +10,7 @@ import numpy as np
 from minpack import _minpack
 from minpack._arguments import bounds_arrays, check_start
 from minpack._result import OptimizeResult
-from minpack._status import Info
+from minpack._status import Info, stopped_by_function
 
 if TYPE_CHECKING:  # numpy.typing would be most of what importing minpack costs
     from collections.abc import Callable, Mapping, Sequence
@@ -72,6 +72,9 @@ def least_squares(
     kwargs: Mapping[str, Any] | None = None,
     callback: Callable[..., Any] | None = None,
     workers: int | None = None,
+    *,
+    m: int | None = None,
+    user_data: Any = None,
 ) -> OptimizeResult:
     """Minimize a sum of squares, or a robust loss, within bounds.
 
@@ -82,17 +85,18 @@ def least_squares(
 
     Parameters
     ----------
-    fun : callable
+    fun : callable or compiled function
         ``fun(x, *args, **kwargs)`` returns the m residuals at `x`, m >= n, as a 1-D
         array or sequence of real numbers, or one number. `x` is a new float64 array
         of shape (n,), which `fun` may keep or overwrite. What is returned is never
-        changed.
+        changed. See the notes for compiled functions.
     x0 : array_like, shape (n,), or number
         The start, within the bounds.
-    jac : {'2-point', '3-point', 'cs'} or callable, optional
+    jac : {'2-point', '3-point', 'cs'}, callable or compiled function, optional
         How the Jacobian is computed: by forward differences, n calls of `fun` each
         time; by differences of second order, 2n calls; by complex steps, n calls with
-        a complex `x`, exact to rounding where `fun` is analytic; or by
+        a complex `x`, exact to rounding where `fun` is analytic, for Python functions
+        alone; or by
         ``jac(x, *args, **kwargs)``, which returns the dense matrix of shape (m, n):
         entry (i, j) is the derivative of residual i with respect to parameter j.
     bounds : pair of array_like, or an object with ``lb`` and ``ub``, optional
@@ -144,6 +148,11 @@ def least_squares(
         fit there, it raises StopIteration or returns True.
     workers : {None, 1}, optional
         The differences are evaluated one after the other.
+    m : int, optional
+        The number of residuals; for compiled functions, which need it.
+    user_data : array_like, optional
+        For compiled functions: an object with contiguous memory, such as an array,
+        the address of which is their last argument.
 
     Returns
     -------
@@ -165,8 +174,8 @@ def least_squares(
         - ``njev``: the number of calls of `jac`, or None if it is no callable;
         - ``status``: why the fit ended. 1: `gtol`, 2: `ftol`, 3: `xtol`, 4: `ftol`
           and `xtol` were reached; 0: `max_nfev` was reached; -1: the Jacobian, `x` or
-          a step is not finite, and ``jac`` and ``grad`` are NaN; -2: the callback has
-          stopped it;
+          a step is not finite, or a compiled function has stopped the fit, and ``jac``
+          and ``grad`` are NaN; -2: the callback has stopped it;
         - ``message``: the same in words;
         - ``success``: whether the status is positive.
 
@@ -195,6 +204,11 @@ def least_squares(
     With a loss, row i of the Jacobian is multiplied by the root of ``w = rho' + 2 z
     rho''`` and the residual by ``rho' / sqrt(w)`` [3]_, where w is at least
     ``0.8 * rho'``. The gradient is exact; the bound keeps outliers in the model.
+
+    `fun` and a callable `jac` may be compiled functions, both of them, as `leastsq`
+    takes them. The fit runs without Python, but for the calls of `callback` and of a
+    callable `loss`, and other threads run meanwhile. Where a function returns a
+    negative number before there are residuals, ``fun`` and ``cost`` are NaN.
 
     References
     ----------
@@ -274,12 +288,13 @@ def least_squares(
     x, cost, fvec, jacobian, grad, optimality, active, nfev, njev, info = (
         _minpack.least_squares(
             fun, start, jac, lower, upper, ftol, xtol, gtol, diag, loss, f_scale,
-            steps, max_nfev, args, dict(kwargs) if kwargs else None, observer,
+            steps, max_nfev, args, dict(kwargs) if kwargs else None, m, user_data,
+            observer,
         )
     )  # fmt: skip
-    status = _STOPPED if info is None else _STATUS[info]  # type: ignore[index]
+    status, message = _ending(info)
     result = OptimizeResult(
-        message=_MESSAGES[status],
+        message=message,
         success=status > 0,
         status=status,
         fun=fvec,
@@ -290,11 +305,19 @@ def least_squares(
         optimality=optimality,
         active_mask=active,
         nfev=nfev,
-        njev=njev if callable(jac) else None,
+        njev=None if isinstance(jac, str) else njev,
     )
     if observer is not None and verbose:
         observer.print_summary(result)
     return result
+
+
+def _ending(info: int | None) -> tuple[int, str]:
+    """Return the status and the message for what the compiled part says."""
+    if info is not None and info < 0:
+        return _FAILED, f"{stopped_by_function(info)} x is the best point so far."
+    status = _STOPPED if info is None else _STATUS[Info(info)]
+    return status, _MESSAGES[status]
 
 
 def _refuse(

@@ -58,6 +58,8 @@ def least_squares(
     max_nfev: int,
     args: Sequence[Any],
     kwargs: dict[str, Any] | None,
+    m: int | None,
+    user_data: Any,
     # x, fun, cost, nit, nfev, optimality of each new iterate; whether to stop
     observer: Callable[[_Vector, _Vector, float, int, int, float], bool] | None,
     /,
@@ -88,6 +90,7 @@ def curve_fit(
     absolute_sigma: bool,
     check_finite: bool,
     full_output: bool,
+    user_data: Any,
     col_deriv: bool,
     ftol: float,
     xtol: float,
@@ -118,7 +121,8 @@ def batch(
     chunk: int,  # fits under way, for each worker
     # Rows of float64 or float32, of which any but those of x_rows, ydata and sigma are
     # float64 and contiguous
-    x_rows: NDArray[Any] | None,  # (B, m)
+    # (B, m); of a compiled f float64 rows of any shape, for want of user_data
+    x_rows: NDArray[Any] | None,
     ydata: NDArray[Any] | None,  # (B, m)
     weights: _Vector | None,  # (m,)
     sigma: NDArray[Any] | None,  # (B, m)

@@ -48,6 +48,11 @@ _MESSAGES = {
 }
 
 
+def stopped_by_function(info: int) -> str:
+    """Say that a compiled function has ended the fit by what it returned."""
+    return f"Stopped: a compiled function returned {info}."
+
+
 def message(
     info: int,
     *,
@@ -61,7 +66,7 @@ def message(
     `function` and `start` are what the caller calls its function and its start.
     """
     if info < 0:
-        return f"Stopped: a compiled function returned {info}."
+        return stopped_by_function(info)
     numbers = {name: float(limit) for name, limit in limits.items()}
     return _MESSAGES[Info(info)].format(
         maxfev=maxfev, function=function, start=start, **numbers

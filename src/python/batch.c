@@ -32,8 +32,10 @@ typedef struct {
     compiled residuals;
     compiled jacobian;
     /* One row for each fit, or one with a stride of zero for all; float64 or float32 */
-    PyArrayObject *x_rows; /* (count, points) xdata where each fit has its own, or NULL */
-    PyArrayObject *ydata;  /* (count, points) */
+    PyArrayObject *x_rows;  /* (count, points) xdata where each fit has its own, or NULL;
+                               for a compiled model (count, ...), its user_data where
+                               nothing else is */
+    PyArrayObject *ydata;   /* (count, points) */
     PyArrayObject *weights; /* (points,) for all fits, or NULL */
     PyArrayObject *sigma;   /* (count, points) where each fit has its own, or NULL */
     PyArrayObject *mask;    /* (count, points) bool, true: left out; or NULL */
@@ -87,7 +89,10 @@ typedef struct {
     slot *slots;   /* (chunk) */
     int *asking;   /* (chunk) the slots that a call serves */
     double *trial; /* (m) the residuals of the fit that is being advanced */
-    double *row;   /* (m) an answer that was not contiguous */
+    double *row;   /* (m) an answer that was not contiguous, or a compiled model's */
+    double
+        *derivatives; /* (m, n) of a compiled model before some are left out, or NULL */
+    void *user_data;  /* of the fit that a compiled model is called for */
     double *cov_work;
     double *x_trial; /* (chunk, n) */
     question residuals;
@@ -261,6 +266,25 @@ static int take_fit(worker *w, slot *own)
     }
 }
 
+/* Weigh the derivatives of the points that are not masked, which may stay where they are.
+ */
+static void weigh_derivatives(const slot *own, npy_intp points, const char *from,
+                              npy_intp row, npy_intp column)
+{
+    const lm_state *s = &own->state;
+    npy_intp i = 0;
+
+    for (npy_intp j = 0; j < points; j++, from += row) {
+        if (own->mask != NULL && own->mask[j])
+            continue;
+        for (int p = 0; p < s->n; p++) {
+            double d = *(const double *)(from + p * column);
+            s->fjac[i + p * (npy_intp)s->ldfjac] = own->w != NULL ? d * own->w[i] : d;
+        }
+        i++;
+    }
+}
+
 /* Let the slot's fit, or the next ones, go on to the next evaluation. */
 static void advance(worker *w, slot *own)
 {
@@ -315,20 +339,8 @@ static void use_residuals(worker *w, slot *own, const answer *a, int k)
 /* The same with a Jacobian, stored by columns. */
 static void use_jacobian(worker *w, slot *own, const answer *a, int k)
 {
-    batch *b = w->batch;
-    lm_state *s = &own->state;
-    const char *from = PyArray_BYTES(a->array) + k * a->strides[0];
-    npy_intp i = 0;
-
-    for (npy_intp j = 0; j < b->points; j++, from += a->strides[1]) {
-        if (own->mask != NULL && own->mask[j])
-            continue;
-        for (int p = 0; p < s->n; p++) {
-            double d = *(const double *)(from + p * a->strides[2]);
-            s->fjac[i + p * (npy_intp)s->ldfjac] = own->w != NULL ? d * own->w[i] : d;
-        }
-        i++;
-    }
+    weigh_derivatives(own, w->batch->points, PyArray_BYTES(a->array) + k * a->strides[0],
+                      a->strides[1], a->strides[2]);
     advance(w, own);
 }
 
@@ -532,22 +544,68 @@ static int work_with_python(worker *w)
     return 0;
 }
 
+/* The residuals and their derivatives by a compiled model, which is asked for all points.
+ * user_data is the worker. */
+
+static int model_residuals_of_fit(int m, int n, const double *x, double *fvec, void *who)
+{
+    worker *w = who;
+    const slot *own = w->slots;
+    int points = (int)w->batch->points;
+    lm_residuals f = (lm_residuals)w->batch->residuals.address;
+    int status = f(points, n, x, w->row, w->user_data);
+
+    (void)m;
+    if (status >= 0)
+        weigh_residuals(points, w->row, own->y, own->w, own->mask, fvec);
+    return status;
+}
+
+static int model_jacobian_of_fit(int m, int n, const double *x, double *fjac, int ldfjac,
+                                 void *who)
+{
+    worker *w = who;
+    const slot *own = w->slots;
+    int points = (int)w->batch->points;
+    lm_jacobian jac = (lm_jacobian)w->batch->jacobian.address;
+    double *to = own->mask != NULL ? w->derivatives : fjac;
+    int ld = own->mask != NULL ? points : ldfjac;
+    int status = jac(points, n, x, to, ld, w->user_data);
+
+    (void)m;
+    if (status >= 0)
+        weigh_derivatives(own, points, (const char *)to, sizeof *to,
+                          ld * (npy_intp)sizeof *to);
+    return status;
+}
+
+/* The last argument of a compiled function for fit i. */
+static void *user_data_of(const batch *b, npy_intp i)
+{
+    if (b->data != NULL)
+        return (void *)row_of(b->data, i);
+    if (b->residuals.user_data != NULL || b->x_rows == NULL)
+        return b->residuals.user_data;
+    return (void *)row_of(b->x_rows, i);
+}
+
 static void work_without_python(worker *w)
 {
     batch *b = w->batch;
     slot *own = w->slots;
     compiled_fit fit = {
-        .residuals = (lm_residuals)b->residuals.address,
-        .jacobian = (lm_jacobian)b->jacobian.address,
-        .user_data = b->residuals.user_data,
+        .residuals =
+            b->is_curve ? model_residuals_of_fit : (lm_residuals)b->residuals.address,
+        .jacobian =
+            b->is_curve ? model_jacobian_of_fit : (lm_jacobian)b->jacobian.address,
         .trial = w->trial,
         .is_stopped = is_stopped,
         .who = b,
     };
 
     while (!is_stopped(b) && take_fit(w, own)) {
-        if (b->data != NULL)
-            fit.user_data = (void *)row_of(b->data, own->fit);
+        w->user_data = user_data_of(b, own->fit);
+        fit.user_data = b->is_curve ? w : w->user_data;
         if (compiled_run(&fit, &own->state) < 0)
             return;
         end_fit(w, own);
@@ -628,6 +686,12 @@ static size_t scratch_size(const batch *b)
     return most;
 }
 
+/* Whether a compiled model computes derivatives of points that are masked. */
+static int leaves_out_rows(const batch *b)
+{
+    return b->is_compiled && b->is_curve && b->state.analytic && b->mask != NULL;
+}
+
 /* Called twice: without memory for its size, then with it. */
 static void lay_out(worker *w, divider *d)
 {
@@ -638,6 +702,7 @@ static void lay_out(worker *w, divider *d)
     w->asking = divide(d, chunk, sizeof *w->asking);
     w->trial = divide(d, m, sizeof(double));
     w->row = divide(d, m, sizeof(double));
+    w->derivatives = divide(d, leaves_out_rows(b) ? m * n : 0, sizeof(double));
     w->cov_work = divide(d, n * n, sizeof(double));
     w->x_trial = divide(d, chunk * n, sizeof(double));
     lay_out_question(&w->residuals, d, b);
@@ -749,9 +814,8 @@ static int take_functions(batch *b, PyObject *func, PyObject *Dfun)
     b->state.analytic = Dfun != Py_None;
     b->func = Py_NewRef(func);
     b->Dfun = Py_NewRef(Dfun);
-    if (b->is_curve)
-        return 0;
-    b->is_compiled = compiled_take_both(&b->residuals, func, &b->jacobian, Dfun);
+    b->is_compiled = compiled_take_both(&b->residuals, func, b->is_curve ? "f" : "func",
+                                        &b->jacobian, Dfun, b->is_curve ? "jac" : "Dfun");
     return b->is_compiled < 0 ? -1 : 0;
 }
 

@@ -9,19 +9,19 @@ static const char *const SIGNATURES[] = {
     [COMPILED_JACOBIAN] = "int(int,int,double*,double*,int,void*)",
 };
 
-/* As minpack.h has them, for messages. */
-static const char *const DECLARATIONS[] = {
-    [COMPILED_RESIDUALS] =
-        "int residuals(int m, int n, const double *x, double *fvec, void *user_data)",
-    [COMPILED_JACOBIAN] = "int jacobian(int m, int n, const double *x, double *fjac, int "
-                          "ldfjac, void *user_data)",
+/* Where they differ in minpack.h, for messages. */
+static const char *const RESULTS[] = {
+    [COMPILED_RESIDUALS] = "double *fvec",
+    [COMPILED_JACOBIAN] = "double *fjac, int ldfjac",
 };
 
 static int wrong_signature(const char *name, enum compiled_kind kind, const char *came)
 {
-    PyErr_Format(PyExc_TypeError,
-                 "%s must be compiled from '%s'; the signature of this one is '%s'", name,
-                 DECLARATIONS[kind], came);
+    PyErr_Format(
+        PyExc_TypeError,
+        "%s must be compiled from 'int %s(int m, int n, const double *x, %s, void "
+        "*user_data)'; the signature of this one is '%s'",
+        name, name, RESULTS[kind], came);
     return -1;
 }
 
@@ -295,18 +295,18 @@ int compiled_take(compiled *self, PyObject *object, const char *name,
     return status;
 }
 
-int compiled_take_both(compiled *residuals, PyObject *func, compiled *jacobian,
-                       PyObject *Dfun)
+int compiled_take_both(compiled *residuals, PyObject *func, const char *func_name,
+                       compiled *jacobian, PyObject *jac, const char *jac_name)
 {
-    int is = compiled_take(residuals, func, "func", COMPILED_RESIDUALS);
+    int is = compiled_take(residuals, func, func_name, COMPILED_RESIDUALS);
 
-    if (is < 0 || Dfun == Py_None)
+    if (is < 0 || jac == Py_None)
         return is;
-    int is_too = compiled_take(jacobian, Dfun, "Dfun", COMPILED_JACOBIAN);
+    int is_too = compiled_take(jacobian, jac, jac_name, COMPILED_JACOBIAN);
     if (is_too < 0 || is == is_too)
         return is_too;
-    PyErr_SetString(PyExc_TypeError,
-                    "func and Dfun must both be compiled functions, or none");
+    PyErr_Format(PyExc_TypeError, "%s and %s must both be compiled functions, or none",
+                 func_name, jac_name);
     return -1;
 }
 
@@ -318,36 +318,40 @@ void compiled_clear(compiled *self)
 
 /* --- Running --------------------------------------------------------------- */
 
+/* Evaluate what the state asks for. Returns what the function did. */
+static int evaluate(const compiled_fit *self, lm_state *s)
+{
+    switch (s->request) {
+    case LM_RESIDUALS:
+    case LM_DIFFERENCE:
+        s->fvec_trial = self->trial;
+        return self->residuals(s->m, s->n, s->x_trial, self->trial, self->user_data);
+    case LM_JACOBIAN:
+        return self->jacobian(s->m, s->n, s->x, s->fjac, s->ldfjac, self->user_data);
+    case LM_ACCEPT:
+        memcpy(s->fvec, self->trial, (size_t)s->m * sizeof(double));
+        return 0;
+    default:
+        return 0;
+    }
+}
+
 int compiled_run(const compiled_fit *self, lm_state *s)
 {
     lm_start(s);
     for (;;) {
-        int status = 0;
         lm_step(s);
-        switch (s->request) {
-        case LM_DONE:
+        if (s->request == LM_DONE)
             return 0;
-        case LM_RESIDUALS:
-        case LM_DIFFERENCE:
-            s->fvec_trial = self->trial;
-            status =
-                self->residuals(s->m, s->n, s->x_trial, self->trial, self->user_data);
-            break;
-        case LM_JACOBIAN:
-            status =
-                self->jacobian(s->m, s->n, s->x, s->fjac, s->ldfjac, self->user_data);
-            break;
-        case LM_ACCEPT:
-            memcpy(s->fvec, self->trial, (size_t)s->m * sizeof(double));
-            continue;
-        default:
-            continue;
-        }
+        int status = evaluate(self, s);
         if (status < 0) {
             s->info = status;
             s->request = LM_DONE;
             return 0;
         }
+        int ends = self->attend != NULL ? self->attend(self->who) : 0;
+        if (ends != 0)
+            return ends > 0 ? 0 : -1;
         if (self->is_stopped(self->who))
             return -1;
     }
@@ -369,6 +373,11 @@ void interrupt_start(interrupt *self)
 {
     self->evaluations = self->left = 1;
     self->looked = self->checked = seconds();
+    interrupt_resume(self);
+}
+
+void interrupt_resume(interrupt *self)
+{
     self->thread = PyEval_SaveThread();
 }
 

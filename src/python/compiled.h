@@ -21,10 +21,10 @@ enum compiled_kind { COMPILED_RESIDUALS, COMPILED_JACOBIAN };
  * argument. */
 int compiled_take(compiled *self, PyObject *object, const char *name,
                   enum compiled_kind kind);
-/* The same with func and, where it is not None, Dfun, which must be both compiled or
+/* The same with func and, where it is not None, jac, which must be both compiled or
  * none. */
-int compiled_take_both(compiled *residuals, PyObject *func, compiled *jacobian,
-                       PyObject *Dfun);
+int compiled_take_both(compiled *residuals, PyObject *func, const char *func_name,
+                       compiled *jacobian, PyObject *jac, const char *jac_name);
 void compiled_clear(compiled *self);
 
 /* What a fit of compiled functions needs beside its state. */
@@ -33,12 +33,15 @@ typedef struct {
     lm_jacobian jacobian; /* NULL: differences */
     void *user_data;
     double *trial;                /* (m) the residuals that were asked for */
-    int (*is_stopped)(void *who); /* asked after each evaluation */
+    int (*is_stopped)(void *who); /* asked after each request */
+    /* Sees to what requests want beside evaluations, such as a loss; or NULL. Returns 1
+     * to end the fit there, 0 to go on, or -1 with an exception set. */
+    int (*attend)(void *who);
     void *who;
 } compiled_fit;
 
 /* From lm_start to the end, without Python; the lock is not needed. Returns 0, or -1
- * where is_stopped said so. A negative value of a function becomes the info. */
+ * where is_stopped or attend said so. A negative value of a function becomes the info. */
 int compiled_run(const compiled_fit *self, lm_state *state);
 
 /* An is_stopped for a thread that has given up the lock: looks for signals some twenty
@@ -53,6 +56,7 @@ typedef struct {
 
 void interrupt_start(interrupt *self); /* gives up the lock */
 int interrupt_came(void *self);
-void interrupt_end(interrupt *self); /* takes the lock again */
+void interrupt_end(interrupt *self);    /* takes the lock again */
+void interrupt_resume(interrupt *self); /* and gives it up once more */
 
 #endif

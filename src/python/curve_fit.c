@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "compiled_fit.h"
 #include "fit.h"
 #include "kernels.h"
 #include "model.h"
@@ -24,6 +25,7 @@ enum {
     ABSOLUTE_SIGMA,
     CHECK_FINITE,
     FULL_OUTPUT,
+    USER_DATA,
     COL_DERIV,
     FTOL,
     XTOL,
@@ -80,8 +82,9 @@ static int check_finite(PyObject *object, const char *name)
     return bad ? -1 : 0;
 }
 
-/* p0 into self->x and the functions that take its n entries as arguments. */
-static int read_model(fit *self, PyObject *const *args)
+/* p0 into self->x and, unless they are compiled, the functions that take its n entries as
+ * arguments. */
+static int read_model(fit *self, PyObject *const *args, int is_compiled)
 {
     int status = -1;
     PyArrayObject *start = vector_argument(args[P0], "p0", 1); /* new */
@@ -91,10 +94,11 @@ static int read_model(fit *self, PyObject *const *args)
     if (n == 0)
         PyErr_SetString(PyExc_TypeError,
                         "p0 must hold one number for each parameter of f, not none");
-    else if (callback_init_model(&self->func, "f", args[F], args[XDATA], n) == 0
-             && (!self->state.analytic
-                 || callback_init_model(&self->Dfun, "jac", args[JAC], args[XDATA], n)
-                        == 0))
+    else if (is_compiled
+             || (callback_init_model(&self->func, "f", args[F], args[XDATA], n) == 0
+                 && (!self->state.analytic
+                     || callback_init_model(&self->Dfun, "jac", args[JAC], args[XDATA], n)
+                            == 0)))
         status = fit_read_start(self, (PyObject *)start);
     self->func.shape_error = PyExc_TypeError; /* as SciPy */
     self->Dfun.shape_error = PyExc_TypeError;
@@ -194,15 +198,41 @@ static PyObject *result(fit *self, int absolute_sigma, int full_output)
                          self->fvec, s->nfev, s->njev, self->fjac, self->ipvt, self->qtf);
 }
 
+/* Run the fit of a Python model. Its first values say how many there are. */
+static int run(fit *self, PyArrayObject *diag)
+{
+    npy_intp n = PyArray_DIM(self->x, 0);
+
+    if (fit_evaluate(self, n, doubles(self->x), NULL) < 0)
+        return -1;
+    npy_intp m = PyArray_DIM(self->trial, 0);
+    if (check_counts(m, n, "values of f") < 0 || fit_allocate(self, m, n, diag) < 0)
+        return -1;
+    return fit_run(self);
+}
+
+/* Run that of a compiled one, which has as many values as there are data. */
+static int run_compiled(fit *self, const compiled_part *part, PyArrayObject *diag)
+{
+    npy_intp m = PyArray_SIZE(self->model->y);
+
+    self->func.name = "f";
+    if (check_counts(m, PyArray_DIM(self->x, 0), "data") < 0)
+        return -1;
+    return fit_run_compiled(self, part, m, diag);
+}
+
 PyObject *solve_curve_fit(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     fit self;
     model data;
+    compiled_part part;
     PyArrayObject *diag = NULL;
     PyObject *answer = NULL;
 
     memset(&self, 0, sizeof self);
     memset(&data, 0, sizeof data);
+    memset(&part, 0, sizeof part);
     if (nargs != ARGUMENTS) {
         PyErr_SetString(PyExc_TypeError,
                         "_minpack.curve_fit is called by minpack.curve_fit only");
@@ -213,9 +243,13 @@ PyObject *solve_curve_fit(PyObject *module, PyObject *const *args, Py_ssize_t na
     int absolute_sigma = PyObject_IsTrue(args[ABSOLUTE_SIGMA]);
     int finite_only = PyObject_IsTrue(args[CHECK_FINITE]);
     int full_output = PyObject_IsTrue(args[FULL_OUTPUT]);
-    if (absolute_sigma < 0 || finite_only < 0 || full_output < 0
-        || read_options(&self, module, args) < 0 || read_model(&self, args) < 0
-        || read_bounds(&self, args) < 0)
+    if (absolute_sigma < 0 || finite_only < 0 || full_output < 0)
+        goto fail;
+    int is_compiled =
+        compiled_part_take(&part, args[F], "f", args[JAC], "jac", args[USER_DATA]);
+    if (is_compiled < 0 || read_options(&self, module, args) < 0
+        || read_model(&self, args, is_compiled) < 0 || read_bounds(&self, args) < 0
+        || (is_compiled && compiled_part_use_xdata(&part, args[XDATA]) < 0))
         goto fail;
     if (finite_only
         && (check_finite(args[XDATA], "xdata") < 0
@@ -223,7 +257,7 @@ PyObject *solve_curve_fit(PyObject *module, PyObject *const *args, Py_ssize_t na
         goto fail;
     if (model_init(&data, args[YDATA], args[SIGMA], args[FACTOR_OF_COVARIANCE]) < 0)
         goto fail;
-    self.model = &data;
+    self.model = part.model = &data;
     npy_intp n = PyArray_DIM(self.x, 0), points = PyArray_SIZE(data.y);
     if (points != 1 && check_counts(points, n, "data") < 0)
         goto fail;
@@ -231,15 +265,12 @@ PyObject *solve_curve_fit(PyObject *module, PyObject *const *args, Py_ssize_t na
     if (PyErr_Occurred())
         goto fail;
 
-    if (fit_evaluate(&self, n, doubles(self.x), NULL) < 0)
-        goto fail;
-    npy_intp m = PyArray_DIM(self.trial, 0);
-    if (check_counts(m, n, "values of f") < 0 || fit_allocate(&self, m, n, diag) < 0
-        || fit_run(&self) < 0)
+    if (is_compiled ? run_compiled(&self, &part, diag) < 0 : run(&self, diag) < 0)
         goto fail;
     answer = result(&self, absolute_sigma, full_output);
 fail:
     Py_XDECREF(diag);
+    compiled_part_clear(&part);
     fit_clear(&self);
     model_clear(&data);
     return answer;

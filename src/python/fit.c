@@ -171,6 +171,41 @@ static int note_iterate(fit *self)
     return status;
 }
 
+int fit_asks_python(const fit *self)
+{
+    int observes = self->observe != NULL;
+    int calls_loss = self->loss.function.name != NULL;
+
+    switch (self->state.request) {
+    case LM_RESIDUALS:
+        return calls_loss;
+    case LM_ITERATE:
+        return observes && !self->state.weighted;
+    case LM_WEIGH:
+        return observes || calls_loss;
+    default:
+        return 0;
+    }
+}
+
+int fit_attend(fit *self)
+{
+    lm_state *s = &self->state;
+
+    switch (s->request) {
+    case LM_RESIDUALS:
+        return weigh_trial(self);
+    case LM_ITERATE:
+        return s->weighted ? 0 : note_iterate(self); /* else LM_WEIGH is next */
+    case LM_WEIGH:
+        if (loss_weigh(&self->loss, s->m, s->n, s->fvec, s->fjac, s->fvec_weighted) < 0)
+            return -1;
+        return note_iterate(self);
+    default:
+        return 0;
+    }
+}
+
 /* Run the fit to its end. The residuals at the start are in self->trial. */
 int fit_run(fit *self)
 {
@@ -194,8 +229,8 @@ int fit_run(fit *self)
         case LM_RESIDUALS:
         case LM_DIFFERENCE:
             status = evaluate_residuals(self);
-            if (status == 0 && s->request == LM_RESIDUALS)
-                status = weigh_trial(self);
+            if (status == 0)
+                status = fit_attend(self);
             unlock = status == 0 && s->m >= MANY_RESIDUALS && is_ours_alone(self->trial);
             break;
         case LM_JACOBIAN:
@@ -206,15 +241,11 @@ int fit_run(fit *self)
             break;
         case LM_ITERATE: /* next: our own memory, and maybe the last residuals */
             unlock = heavy && (!s->deferred || is_ours_alone(self->trial));
-            if (!s->weighted) /* else LM_WEIGH is next */
-                status = note_iterate(self);
+            status = fit_attend(self);
             break;
         case LM_WEIGH:
             unlock = heavy;
-            status =
-                loss_weigh(&self->loss, s->m, s->n, s->fvec, s->fjac, s->fvec_weighted);
-            if (status == 0)
-                status = note_iterate(self);
+            status = fit_attend(self);
             break;
         }
         if (status < 0)
@@ -356,9 +387,13 @@ PyObject *fit_active_mask(fit *self)
     npy_intp n = PyArray_DIM(self->x, 0);
     PyObject *mask = PyArray_ZEROS(1, &n, NPY_INTP, 0); /* new */
     if (mask != NULL && self->lower != NULL) {
+        /* Not the state's own: a fit may have been stopped before it was up to date. */
+        const double *x = doubles(self->x);
         npy_intp *to = PyArray_DATA((PyArrayObject *)mask);
         for (npy_intp j = 0; j < n; j++)
-            to[j] = self->state.active[j];
+            to[j] = x[j] <= doubles(self->lower)[j]   ? -1
+                    : x[j] >= doubles(self->upper)[j] ? 1
+                                                      : 0;
     }
     return mask;
 }

@@ -71,6 +71,12 @@ PyObject *fit_active_mask(fit *self);
 /* Run the fit to its end. The residuals at the start are in self->trial. */
 int fit_run(fit *self);
 
+/* See to what the state wants beside an evaluation: the loss of a trial point, its
+ * weights, an iterate to keep and to show. Returns 1 to end the fit there, 0 to go on, or
+ * -1. */
+int fit_attend(fit *self);
+int fit_asks_python(const fit *self); /* whether it calls Python, and so needs the lock */
+
 /* (J'J)^-1 as a new (n, n) array, or None where there is none; NULL on error. */
 PyObject *fit_covariance(fit *self);
 

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "compiled_fit.h"
 #include "fit.h"
 #include "kernels.h"
 
@@ -25,6 +26,8 @@ enum {
     MAX_NFEV,
     ARGS,
     KWARGS,
+    M,
+    USER_DATA,
     OBSERVER,
     ARGUMENTS
 };
@@ -50,13 +53,25 @@ static int tolerance_argument(PyObject *object, const char *name, double *value)
 }
 
 /* How the Jacobian is computed: jac is a name or a callable. */
-static int read_jacobian(fit *self, PyObject *jac, PyObject *args, PyObject *kwargs)
+static int read_jacobian(fit *self, PyObject *jac, PyObject *args, PyObject *kwargs,
+                         int is_compiled)
 {
     lm_state *s = &self->state;
 
+    if (is_compiled && !PyUnicode_Check(jac)) {
+        s->analytic = 1;
+        return 0;
+    }
     if (PyUnicode_Check(jac)) {
         self->complex_steps = PyUnicode_CompareWithASCIIString(jac, "cs") == 0;
         s->analytic = self->complex_steps;
+        if (is_compiled && self->complex_steps) {
+            PyErr_SetString(
+                PyExc_ValueError,
+                "jac='cs' needs a Python fun, which can take complex numbers: "
+                "a compiled one takes real ones alone");
+            return -1;
+        }
         if (PyUnicode_CompareWithASCIIString(jac, "3-point") == 0)
             s->points = 3;
         if (s->analytic || s->points == 3
@@ -82,7 +97,8 @@ static int read_vector(PyObject *object, const char *name,
 /* The functions and the options; args_tuple and kwargs are for fun and jac. */
 static int read_options(fit *self, PyObject *module, PyObject *const *args,
                         PyObject *args_tuple /* borrowed */,
-                        PyObject *kwargs /* borrowed, or NULL */, PyObject *no_args)
+                        PyObject *kwargs /* borrowed, or NULL */, PyObject *no_args,
+                        int is_compiled)
 {
     lm_state *s = &self->state;
 
@@ -90,8 +106,9 @@ static int read_options(fit *self, PyObject *module, PyObject *const *args,
     s->last_jacobian = 1;
     s->factor = FIRST_STEP_BOUND;
     s->kernels = ((module_state *)PyModule_GetState(module))->fast;
-    if (callback_init(&self->func, "fun", args[FUN], args_tuple, kwargs) < 0
-        || read_jacobian(self, args[JAC], args_tuple, kwargs) < 0
+    if ((!is_compiled
+         && callback_init(&self->func, "fun", args[FUN], args_tuple, kwargs) < 0)
+        || read_jacobian(self, args[JAC], args_tuple, kwargs, is_compiled) < 0
         || tolerance_argument(args[FTOL], "ftol", &s->ftol) < 0
         || tolerance_argument(args[XTOL], "xtol", &s->xtol) < 0
         || tolerance_argument(args[GTOL], "gtol", &s->gtol) < 0
@@ -224,7 +241,7 @@ static PyObject *result(fit *self)
     PyObject *grad = PyArray_SimpleNew(1, &n, NPY_DOUBLE); /* new */
     PyObject *active = fit_active_mask(self);              /* new */
 
-    if (s->info == LM_NOT_FINITE)
+    if (s->info == LM_NOT_FINITE || s->info < LM_BAD_INPUT)
         forget_jacobian(s);
     if (info != NULL && jac != NULL && grad != NULL && active != NULL) {
         double largest = optimality(s, PyArray_DATA((PyArrayObject *)grad));
@@ -244,9 +261,12 @@ PyObject *solve_least_squares(PyObject *module, PyObject *const *args, Py_ssize_
     lm_state *s = &self.state;
     PyArrayObject *diag = NULL;
     PyObject *args_tuple = NULL, *kwargs = NULL, *no_args = NULL, *answer = NULL;
-    double epsilon;
+    compiled_part part;
+    double epsilon = DBL_EPSILON;
+    int count = 0;
 
     memset(&self, 0, sizeof self);
+    memset(&part, 0, sizeof part);
     if (nargs != ARGUMENTS) {
         PyErr_SetString(PyExc_TypeError,
                         "_minpack.least_squares is called by minpack.least_squares only");
@@ -258,8 +278,15 @@ PyObject *solve_least_squares(PyObject *module, PyObject *const *args, Py_ssize_
     no_args = PyTuple_New(0);                  /* new */
     if (args[KWARGS] != Py_None)
         kwargs = args[KWARGS]; /* borrowed: a copy of the user's */
-    if (args_tuple == NULL || no_args == NULL
-        || read_options(&self, module, args, args_tuple, kwargs, no_args) < 0
+    if (args_tuple == NULL || no_args == NULL)
+        goto fail;
+    int has_args = PyTuple_GET_SIZE(args_tuple) > 0 || kwargs != NULL;
+    int is_compiled = compiled_part_take(&part, args[FUN], "fun",
+                                         PyUnicode_Check(args[JAC]) ? Py_None : args[JAC],
+                                         "jac", args[USER_DATA]);
+    if (is_compiled < 0
+        || read_residual_count(args[M], "fun", is_compiled, has_args, &count) < 0
+        || read_options(&self, module, args, args_tuple, kwargs, no_args, is_compiled) < 0
         || fit_read_start(&self, args[X0]) < 0
         || read_vector(args[DIAG], "x_scale", &diag) < 0)
         goto fail;
@@ -270,9 +297,9 @@ PyObject *solve_least_squares(PyObject *module, PyObject *const *args, Py_ssize_
 
     /* The first evaluation says how many residuals there are. */
     npy_intp n = PyArray_DIM(self.x, 0);
-    if (fit_evaluate(&self, n, doubles(self.x), &epsilon) < 0)
+    if (!is_compiled && fit_evaluate(&self, n, doubles(self.x), &epsilon) < 0)
         goto fail;
-    npy_intp m = PyArray_DIM(self.trial, 0);
+    npy_intp m = is_compiled ? count : PyArray_DIM(self.trial, 0);
     if (m < n) {
         PyErr_Format(
             PyExc_ValueError,
@@ -283,7 +310,8 @@ PyObject *solve_least_squares(PyObject *module, PyObject *const *args, Py_ssize_
     }
     s->epsfcn = epsilon;
 
-    if (fit_allocate(&self, m, n, diag) < 0 || fit_run(&self) < 0)
+    if (is_compiled ? fit_run_compiled(&self, &part, m, diag) < 0
+                    : fit_allocate(&self, m, n, diag) < 0 || fit_run(&self) < 0)
         goto fail;
     if (s->info == LM_NOT_FINITE && s->njev == 0 && s->ndiff == 0)
         start_is_not_finite(&self);
@@ -293,6 +321,7 @@ fail:
     Py_XDECREF(args_tuple);
     Py_XDECREF(no_args);
     Py_XDECREF(diag);
+    compiled_part_clear(&part);
     fit_clear(&self);
     return answer;
 }

@@ -4,7 +4,7 @@
 #include <float.h>
 #include <string.h>
 
-#include "compiled.h"
+#include "compiled_fit.h"
 #include "fit.h"
 #include "kernels.h"
 
@@ -28,89 +28,6 @@ enum {
     USER_DATA,
     ARGUMENTS
 };
-
-/* What a fit of compiled functions has beside a fit. Filled with zeros first. */
-typedef struct {
-    compiled func;
-    compiled Dfun;
-    Py_buffer user_data;
-    int m;
-} compiled_part;
-
-/* The functions where they are compiled, and what only such take: 1; 0 where they are
- * not; -1 with an exception set. */
-static int read_compiled(compiled_part *self, PyObject *const *args, PyObject *extra)
-{
-    int is = compiled_take_both(&self->func, args[FUNC], &self->Dfun, args[DFUN]);
-
-    if (is < 0)
-        return -1;
-    if (!is) {
-        if (args[M] == Py_None && args[USER_DATA] == Py_None)
-            return 0;
-        PyErr_SetString(PyExc_TypeError, "m and user_data are for compiled functions: a "
-                                         "Python function has args");
-        return -1;
-    }
-    if (PyTuple_GET_SIZE(extra) > 0) {
-        PyErr_SetString(
-            PyExc_TypeError,
-            "args are for Python functions: a compiled func is given user_data");
-        return -1;
-    }
-    if (args[M] == Py_None) {
-        PyErr_SetString(PyExc_TypeError, "m is needed: a compiled func does not tell how "
-                                         "many residuals it computes");
-        return -1;
-    }
-    if (count_argument(args[M], "m", &self->m) < 0)
-        return -1;
-    if (args[USER_DATA] != Py_None
-        && PyObject_GetBuffer(args[USER_DATA], &self->user_data, PyBUF_SIMPLE) < 0) {
-        PyErr_Format(PyExc_TypeError,
-                     "user_data must be an array or another object with contiguous "
-                     "memory, not %.200s",
-                     Py_TYPE(args[USER_DATA])->tp_name);
-        return -1;
-    }
-    return 1;
-}
-
-static void clear_compiled(compiled_part *self)
-{
-    compiled_clear(&self->func);
-    compiled_clear(&self->Dfun);
-    PyBuffer_Release(&self->user_data);
-}
-
-/* Make the arrays and run the fit to its end without Python. */
-static int run_compiled(fit *self, compiled_part *part, PyArrayObject *diag)
-{
-    lm_state *s = &self->state;
-    npy_intp m = part->m;
-    interrupt signals;
-
-    if (fit_allocate(self, m, PyArray_DIM(self->x, 0), diag) < 0)
-        return -1;
-    self->fvec = (PyArrayObject *)PyArray_ZEROS(1, &m, NPY_DOUBLE, 0);   /* new */
-    self->trial = (PyArrayObject *)PyArray_SimpleNew(1, &m, NPY_DOUBLE); /* new */
-    if (self->fvec == NULL || self->trial == NULL)
-        return -1;
-    s->fvec = doubles(self->fvec);
-    compiled_fit run = {
-        .residuals = (lm_residuals)part->func.address,
-        .jacobian = (lm_jacobian)part->Dfun.address,
-        .user_data =
-            part->user_data.obj != NULL ? part->user_data.buf : part->func.user_data,
-        .trial = doubles(self->trial),
-        .is_stopped = interrupt_came,
-        .who = &signals,
-    };
-    interrupt_start(&signals);
-    int status = compiled_run(&run, s);
-    interrupt_end(&signals);
-    return status;
-}
 
 /* The functions and the options; extra is the tuple of their further arguments. */
 static int read_options(fit *self, PyObject *module, PyObject *const *args,
@@ -165,7 +82,7 @@ PyObject *solve_leastsq(PyObject *module, PyObject *const *args, Py_ssize_t narg
     PyObject *extra = NULL, *answer = NULL;
     compiled_part part;
     double epsilon = DBL_EPSILON;
-    int is_compiled = 0;
+    int is_compiled = 0, count = 0;
 
     memset(&self, 0, sizeof self);
     memset(&part, 0, sizeof part);
@@ -181,8 +98,13 @@ PyObject *solve_leastsq(PyObject *module, PyObject *const *args, Py_ssize_t narg
                                       : PyTuple_Pack(1, args[ARGS]); /* new */
     if (full_output < 0 || extra == NULL)
         goto fail;
-    is_compiled = read_compiled(&part, args, extra);
-    if (is_compiled < 0 || read_options(&self, module, args, extra, is_compiled) < 0
+    is_compiled = compiled_part_take(&part, args[FUNC], "func", args[DFUN], "Dfun",
+                                     args[USER_DATA]);
+    if (is_compiled < 0
+        || read_residual_count(args[M], "func", is_compiled, PyTuple_GET_SIZE(extra) > 0,
+                               &count)
+               < 0
+        || read_options(&self, module, args, extra, is_compiled) < 0
         || fit_read_start(&self, args[X0]) < 0)
         goto fail;
     npy_intp n = PyArray_DIM(self.x, 0);
@@ -193,7 +115,7 @@ PyObject *solve_leastsq(PyObject *module, PyObject *const *args, Py_ssize_t narg
     /* The first evaluation says how many residuals there are. */
     if (!is_compiled && fit_evaluate(&self, n, doubles(self.x), &epsilon) < 0)
         goto fail;
-    npy_intp m = is_compiled ? part.m : PyArray_DIM(self.trial, 0);
+    npy_intp m = is_compiled ? count : PyArray_DIM(self.trial, 0);
     if (m < n) {
         PyErr_Format(
             PyExc_TypeError,
@@ -205,14 +127,14 @@ PyObject *solve_leastsq(PyObject *module, PyObject *const *args, Py_ssize_t narg
     if (args[EPSFCN] == Py_None)
         self.state.epsfcn = epsilon;
 
-    if (is_compiled ? run_compiled(&self, &part, diag) < 0
+    if (is_compiled ? fit_run_compiled(&self, &part, m, diag) < 0
                     : fit_allocate(&self, m, n, diag) < 0 || fit_run(&self) < 0)
         goto fail;
     answer = result(&self, full_output);
 fail:
     Py_XDECREF(extra);
     Py_XDECREF(diag);
-    clear_compiled(&part);
+    compiled_part_clear(&part);
     fit_clear(&self);
     return answer;
 }

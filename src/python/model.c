@@ -132,18 +132,31 @@ static void substitute_forward(npy_intp m, const double *factor, npy_intp column
     }
 }
 
-/* The same, with the lock given up where it is worth it: b and L are ours alone. */
-static void substitute(const model *self, npy_intp m, npy_intp columns, double *b)
+void model_weigh_values(const model *self, npy_intp m, double *values)
 {
-    const double *factor = doubles(self->factor);
+    subtract_and_weigh(m, values, doubles(self->y), PyArray_SIZE(self->y) == m,
+                       self->weights != NULL ? doubles(self->weights) : NULL);
+    if (self->factor != NULL)
+        substitute_forward(m, doubles(self->factor), 1, values);
+}
 
-    if ((double)m * m * columns >= WORTH_UNLOCKING) {
-        Py_BEGIN_ALLOW_THREADS
-        substitute_forward(m, factor, columns, b);
-        Py_END_ALLOW_THREADS
-    } else {
-        substitute_forward(m, factor, columns, b);
-    }
+void model_weigh_derivatives(const model *self, npy_intp m, npy_intp n, double *fjac)
+{
+    if (self->factor != NULL)
+        substitute_forward(m, doubles(self->factor), n, fjac);
+    if (self->weights == NULL)
+        return;
+    const double *w = doubles(self->weights);
+    npy_intp step = PyArray_SIZE(self->weights) != 1;
+    for (npy_intp j = 0; j < n; j++)
+        for (npy_intp i = 0; i < m; i++)
+            fjac[i + j * m] *= w[i * step];
+}
+
+/* Whether to give up the lock for a substitution: all that it touches is ours alone. */
+static int is_worth_unlocking(const model *self, npy_intp m, npy_intp columns)
+{
+    return self->factor != NULL && (double)m * m * columns >= WORTH_UNLOCKING;
 }
 
 PyArrayObject *model_residuals(const model *self, const callback *f, PyObject *answer)
@@ -167,22 +180,23 @@ PyArrayObject *model_residuals(const model *self, const callback *f, PyObject *a
     r = own_values(r /* steals */, m); /* new */
     if (r == NULL)
         return NULL;
-    subtract_and_weigh(m, doubles(r), doubles(self->y), data != 1 || m == 1,
-                       self->weights != NULL ? doubles(self->weights) : NULL);
-    if (self->factor != NULL)
-        substitute(self, m, 1, doubles(r));
+    if (is_worth_unlocking(self, m, 1)) {
+        Py_BEGIN_ALLOW_THREADS
+        model_weigh_values(self, m, doubles(r));
+        Py_END_ALLOW_THREADS
+    } else {
+        model_weigh_values(self, m, doubles(r));
+    }
     return r;
 }
 
 void model_weigh_jacobian(const model *self, npy_intp m, npy_intp n, double *fjac)
 {
-    if (self->factor != NULL)
-        substitute(self, m, n, fjac);
-    if (self->weights == NULL)
-        return;
-    const double *w = doubles(self->weights);
-    npy_intp step = PyArray_SIZE(self->weights) != 1;
-    for (npy_intp j = 0; j < n; j++)
-        for (npy_intp i = 0; i < m; i++)
-            fjac[i + j * m] *= w[i * step];
+    if (is_worth_unlocking(self, m, n)) {
+        Py_BEGIN_ALLOW_THREADS
+        model_weigh_derivatives(self, m, n, fjac);
+        Py_END_ALLOW_THREADS
+    } else {
+        model_weigh_derivatives(self, m, n, fjac);
+    }
 }

@@ -30,4 +30,9 @@ PyArrayObject *model_residuals(const model *self, const callback *f,
 /* Weigh the rows of the derivatives of f, m by n by columns. */
 void model_weigh_jacobian(const model *self, npy_intp m, npy_intp n, double *fjac);
 
+/* The arithmetic of the two, which needs no lock: on m values of f, where they are, and
+ * on the derivatives. */
+void model_weigh_values(const model *self, npy_intp m, double *values);
+void model_weigh_derivatives(const model *self, npy_intp m, npy_intp n, double *fjac);
+
 #endif
