@@ -75,6 +75,22 @@ def compiled_residuals() -> Any:
     return function
 
 
+def compiled_decay() -> Any:
+    """Return the model as a cfunc."""
+    import numba
+
+    number, numbers = numba.types.intc, numba.types.CPointer(numba.types.double)
+
+    @numba.cfunc(number(number, number, numbers, numbers, numbers))  # type: ignore[untyped-decorator]
+    def function(m: int, n: int, x: Array, values: Array, t: Array) -> int:
+        a, b, c = x[0], x[1], x[2]
+        for i in range(m):
+            values[i] = a * math.exp(-b * t[i]) + c
+        return 0
+
+    return function
+
+
 def noisy_decays(count: int, m: int) -> tuple[Array, Array]:
     """Return the points, (m,), and data, (count, m)."""
     rng = np.random.default_rng(m)
@@ -122,6 +138,7 @@ def batch() -> str:
             f"and {verdict(gain, 50)}; over one thread: {short(both)}, target "
             f"{verdict(both, 1.7)}.",
             one_fit(compiled),
+            one_curve_fit(),
         ]
     return "\n\n".join(texts)
 
@@ -196,3 +213,19 @@ NumPy, "jitted" is `numba.njit`. Targets for compiled:
 {verdict(statistics.median(over_jitted), 2)}.
 
 {table(header, [[*row, spread(gain), spread(over_jitted)]])}"""
+
+
+def one_curve_fit() -> str:
+    """Time the same fit by `curve_fit`."""
+    t, (y,) = noisy_decays(1, 100)
+    solvers: dict[str, Callable[[], object]] = {
+        "SciPy": partial(scipy.optimize.curve_fit, decay, t, y, START),
+        "fast": partial(minpack.curve_fit, decay, t, y, START),
+        "compiled": partial(minpack.curve_fit, compiled_decay(), t, y, START),
+    }
+    times = interleaved({name: repeatedly(run) for name, run in solvers.items()}, 3)
+    scipy_, fast, compiled = (short(1e6 * statistics.median(times[n])) for n in solvers)
+    return (
+        f"The same by `curve_fit`: {scipy_} µs in SciPy, {fast} µs, and compiled "
+        f"{compiled} µs; SciPy / compiled {spread(ratios(times, 'compiled', 'SciPy'))}."
+    )
