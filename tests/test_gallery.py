@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,18 @@ def script(name: str) -> Path:
 
 
 def test_every_example_that_draws_with_the_gallery_is_shown_in_it():
-    drawing = {path.stem for path in ROOT.glob("examples/*.py")} - {"picture", "nist"}
-    assert set(SECTIONS) == drawing
+    drawing = {path.stem for path in ROOT.glob("examples/*.py")}
+    assert set(SECTIONS) == drawing - {"picture", "nist", "image"}
+
+
+def test_the_image_example_prints_what_its_page_says(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["image.py", str(tmp_path / "image.png")])
+    runpy.run_path(str(script("image")), run_name="__main__")
+    page = (ROOT / "docs/image.md").read_text()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 6
+    assert "\n".join(lines[1:5]) in page  # the first line is a speed
+    assert lines[5].endswith("Failed: 0.")
 
 
 @pytest.mark.parametrize("name", SECTIONS)
