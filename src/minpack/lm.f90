@@ -89,20 +89,46 @@ contains
 
       s%request = NOTHING
       do while (s%request == NOTHING)
-         if (s%stage == DIFFERENCES) then
+         select case (s%stage)
+         case (LINEARIZE)
+            call linearize_at_x(s)
+         case (DIFFERENCES)
             if (next_difference(s)) then
                call ask(s, LM_DIFFERENCE, then=DIFFERENCES)
             else
                s%stage = REPORT
             end if
-         else
-            call next_stage(s)
-         end if
+         case (REPORT)
+            if (c_associated(s%lower)) call note_active(s)
+            call ask(s, LM_ITERATE, then=FACTORIZE)
+            if (s%last /= 0) s%stage = FINISH
+            if (s%weighted /= 0) s%stage = WEIGH
+         case (WEIGH)
+            call ask(s, LM_WEIGH, then=NORMS_WEIGHED)
+            if (s%last /= 0) s%stage = FINISH
+         case (FINISH)
+            if (c_associated(s%lower)) call note_active(s)
+            call ask(s, LM_DONE, then=FINISH)
+         case default
+            call compute(s)
+         end select
       end do
    end subroutine
 
-   !> One stage of the algorithm, but for the differences.
-   subroutine next_stage(s)
+   subroutine linearize_at_x(s)
+      type(lm_state), intent(inout) :: s
+
+      if (s%analytic /= 0) then
+         s%njev = s%njev + 1
+         call ask(s, LM_JACOBIAN, then=NORMS)
+      else
+         call start_differences(s)
+         s%stage = DIFFERENCES
+      end if
+   end subroutine
+
+   !> A stage that computes with the arrays of the fit.
+   subroutine compute(s)
       type(lm_state), intent(inout) :: s
 
       procedure(norm_kernel), pointer :: norm
@@ -141,30 +167,11 @@ contains
          if (.not. is_usable(s, s%fnorm)) call finish_with(s, LM_NOT_FINITE)
          call ask(s, LM_ACCEPT, then=s%stage)
 
-      case (LINEARIZE)
-         if (s%analytic /= 0) then
-            s%njev = s%njev + 1
-            call ask(s, LM_JACOBIAN, then=NORMS)
-         else
-            call start_differences(s)
-            s%stage = DIFFERENCES
-         end if
-
       case (NORMS, NORMS_WEIGHED)
          do j = 1, s%n
             step(j) = norm(s%m, fjac(:, j))
          end do
          s%stage = merge(REPORT, FACTORIZE, s%stage == NORMS)
-
-      case (REPORT)
-         if (c_associated(s%lower)) call note_active(s, x)
-         call ask(s, LM_ITERATE, then=FACTORIZE)
-         if (s%last /= 0) s%stage = FINISH
-         if (s%weighted /= 0) s%stage = WEIGH
-
-      case (WEIGH)
-         call ask(s, LM_WEIGH, then=NORMS_WEIGHED)
-         if (s%last /= 0) s%stage = FINISH
 
       case (FACTORIZE)
          if (s%deferred /= 0) then
@@ -197,10 +204,6 @@ contains
          if (s%weighted == 0) s%fnorm_trial = norm(s%m, fvec_trial)
          call judge_step(s, norm, s%fnorm_trial, x, fjac, ipvt, diag, qtf, &
                          x_trial, step, work_n)
-
-      case (FINISH)
-         if (c_associated(s%lower)) call note_active(s, x)
-         call ask(s, LM_DONE, then=FINISH)
       end select
    end subroutine
 
@@ -257,12 +260,12 @@ contains
    end function
 
    !> Which bounds x is on.
-   subroutine note_active(s, x)
+   subroutine note_active(s)
       type(lm_state), intent(in) :: s
-      real(wp), intent(in) :: x(s%n)
-      real(wp), pointer, contiguous :: lower(:), upper(:)
+      real(wp), pointer, contiguous :: x(:), lower(:), upper(:)
       integer(c_int), pointer, contiguous :: active(:)
 
+      call c_f_pointer(s%x, x, [s%n])
       call c_f_pointer(s%lower, lower, [s%n])
       call c_f_pointer(s%upper, upper, [s%n])
       call c_f_pointer(s%active, active, [s%n])

@@ -21,8 +21,12 @@ contains
    !> Before the first column: count the evaluations to come.
    subroutine start_differences(s)
       type(lm_state), intent(inout) :: s
+      real(wp), pointer, contiguous :: x(:), x_trial(:)
       integer :: evaluations, j
 
+      call c_f_pointer(s%x, x, [s%n])
+      call c_f_pointer(s%x_trial, x_trial, [s%n])
+      call copy(s%n, x, x_trial)
       s%column = 0
       s%side = sides(s)
       evaluations = 0
@@ -33,25 +37,36 @@ contains
       if (s%trials_only == 0) s%nfev = s%nfev + evaluations
    end subroutine
 
-   !> Take the evaluation that has come and make x_trial that of the next one; .false.
-   !> where there is none left.
+   !> Take the evaluation that has come and make x_trial that of the next one, which is x
+   !> but for one parameter; .false. where there is none left.
    logical function next_difference(s) result(more)
       type(lm_state), intent(inout) :: s
+      real(wp), pointer, contiguous :: x(:), x_trial(:)
 
-      if (s%column > 0) call take_evaluation(s)
-      more = .true.
-      if (s%side < sides(s)) then
-         s%side = s%side + 1
-         call move_parameter(s)
-         return
+      call c_f_pointer(s%x, x, [s%n])
+      call c_f_pointer(s%x_trial, x_trial, [s%n])
+      if (s%column > 0) then
+         call take_evaluation(s)
+         x_trial(s%column) = x(s%column)
       end if
+      more = s%side < sides(s)
+      if (more) then
+         s%side = s%side + 1
+      else
+         more = next_column(s)
+         s%side = 1
+      end if
+      if (more) call move_parameter(s, x(s%column), x_trial(s%column))
+   end function
+
+   !> Go on to the next column of a parameter that can move; .false. where there is none.
+   logical function next_column(s) result(more)
+      type(lm_state), intent(inout) :: s
+
+      more = .true.
       do while (s%column < s%n)
          s%column = s%column + 1
-         if (can_move(s, s%column)) then
-            s%side = 1
-            call move_parameter(s)
-            return
-         end if
+         if (can_move(s, s%column)) return
          call clear_column(s)
       end do
       more = .false.
@@ -141,34 +156,24 @@ contains
       end do
    end subroutine
 
-   !> x_trial = x with one parameter moved by s%h.
-   subroutine move_parameter(s)
+   !> A parameter at x is moved by s%h.
+   subroutine move_parameter(s, x, moved)
       type(lm_state), intent(inout) :: s
-      real(wp), pointer, contiguous :: x(:), x_trial(:), lower(:), upper(:)
+      real(wp), intent(in) :: x
+      real(wp), intent(out) :: moved
+      real(wp), pointer, contiguous :: lower(:), upper(:)
+      integer :: j
 
-      call c_f_pointer(s%x, x, [s%n])
-      call c_f_pointer(s%x_trial, x_trial, [s%n])
+      call choose_step(s, x)
       if (c_associated(s%lower)) then
+         j = s%column
          call c_f_pointer(s%lower, lower, [s%n])
          call c_f_pointer(s%upper, upper, [s%n])
-         call choose_step(s, x(s%column))
-         call turn_inward(s, upper(s%column) - x(s%column), x(s%column) - lower(s%column))
-         call copy_moved(s, x, x_trial)
-         if (x_trial(s%column) > upper(s%column)) x_trial(s%column) = upper(s%column)
-         if (x_trial(s%column) < lower(s%column)) x_trial(s%column) = lower(s%column)
+         call turn_inward(s, upper(j) - x, x - lower(j))
+         moved = min(max(x + s%h, lower(j)), upper(j)) ! x + h may be rounded
       else
-         call choose_step(s, x(s%column))
-         call copy_moved(s, x, x_trial)
+         moved = x + s%h
       end if
-   end subroutine
-
-   subroutine copy_moved(s, x, x_trial)
-      type(lm_state), intent(in) :: s
-      real(wp), intent(in) :: x(s%n)
-      real(wp), intent(out) :: x_trial(s%n)
-
-      x_trial = x
-      x_trial(s%column) = x(s%column) + s%h
    end subroutine
 
    !> s%h, by which a parameter at x is moved: forward, and for a second point back.

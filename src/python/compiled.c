@@ -248,20 +248,30 @@ fail:
     return status;
 }
 
-/* Whether the type or one that it derives from has this name. It is what costs a Python
- * function least, and needs none of the packages. */
-static int derives_from(PyTypeObject *type, const char *name)
+/* What makes compiled functions, by the name of a type: it needs none of the packages,
+ * and costs a Python function next to nothing. */
+enum maker { NOBODY, CTYPES, CFFI, NUMBA };
+
+static enum maker maker_of(PyTypeObject *type)
 {
-    while (type != NULL && strcmp(type->tp_name, name) != 0)
-        type = type->tp_base;
-    return type != NULL;
+    for (; type != NULL; type = type->tp_base) {
+        const char *name = type->tp_name;
+        if (*name == '_') {
+            if (strcmp(name, "_ctypes.CFuncPtr") == 0
+                || strcmp(name, "_ctypes.PyCFuncPtr") == 0)
+                return CTYPES;
+            if (strcmp(name, "_cffi_backend._CDataBase") == 0)
+                return CFFI;
+        } else if (*name == 'C' && strcmp(name, "CFunc") == 0) {
+            return NUMBA;
+        }
+    }
+    return NOBODY;
 }
 
 static int take_any(compiled *self, PyObject *object, const char *name,
                     enum compiled_kind kind)
 {
-    PyTypeObject *type = Py_TYPE(object);
-
     if (PyFunction_Check(object)) /* the most frequent, and soonest seen */
         return 0;
     if (PyCapsule_CheckExact(object))
@@ -270,15 +280,19 @@ static int take_any(compiled *self, PyObject *object, const char *name,
     if (PyTuple_Check(object) && PyTuple_GET_SIZE(object) > 0
         && PyCapsule_CheckExact(PyTuple_GET_ITEM(object, 0)))
         return take_capsule(self, PyTuple_GET_ITEM(object, 0), name, kind);
-    if (derives_from(type, "_ctypes.CFuncPtr")
-        || derives_from(type, "_ctypes.PyCFuncPtr"))
+    switch (maker_of(Py_TYPE(object))) {
+    case CTYPES:
         return take_ctypes(self, object, name, kind);
-    if (derives_from(type, "_cffi_backend._CDataBase"))
+    case CFFI:
         return take_cffi(self, object, name, kind);
-    if (derives_from(type, "CFunc") && PyObject_HasAttrString(object, "address")
-        && PyObject_HasAttrString(object, "ctypes"))
-        return take_numba(self, object, name, kind);
-    return 0;
+    case NUMBA:
+        if (PyObject_HasAttrString(object, "address")
+            && PyObject_HasAttrString(object, "ctypes"))
+            return take_numba(self, object, name, kind);
+        return 0;
+    default:
+        return 0;
+    }
 }
 
 int compiled_take(compiled *self, PyObject *object, const char *name,
