@@ -341,8 +341,9 @@ def _refuse(
         ("jac_sparsity", jac_sparsity),
     ):
         if value is not None:
+            shown = repr(value) if isinstance(value, str) else type(value).__name__
             raise ValueError(
-                f"{name} must be None, not {value!r}: the Jacobian is dense and always "
+                f"{name} must be None, not {shown}: the Jacobian is dense and always "
                 "factorized"
             )
 

@@ -255,8 +255,13 @@ static PyArrayObject *floats_of_objects(const callback *self,
             if (to[i] != -1.0 || !PyErr_Occurred())
                 continue;
         }
-        if (PyErr_ExceptionMatches(PyExc_TypeError))
-            PyErr_Format(PyArray_NDIM(objects) == 0 ? self->shape_error : PyExc_TypeError,
+        if (PyErr_ExceptionMatches(PyExc_TypeError) && PyArray_NDIM(objects) == 0)
+            PyErr_Format(self->shape_error,
+                         "%s must return real numbers in an array or a sequence, not an "
+                         "object of type %.200s",
+                         self->name, Py_TYPE(item)->tp_name);
+        else if (PyErr_ExceptionMatches(PyExc_TypeError))
+            PyErr_Format(PyExc_TypeError,
                          "%s must return real numbers; item %zd is of type %.200s",
                          self->name, (Py_ssize_t)i, Py_TYPE(item)->tp_name);
         else if (PyErr_ExceptionMatches(PyExc_OverflowError))
