@@ -69,6 +69,14 @@ def bounds_arrays(
             )
         arrays.append(array)
     lower, upper = arrays
+    check_order(lower, upper)
+    if np.isneginf(lower).all() and np.isposinf(upper).all():
+        return None
+    return lower, upper
+
+
+def check_order(lower: NDArray[np.float64], upper: NDArray[np.float64]) -> None:
+    """Raise a ValueError where a lower bound is above the upper one, or is NaN."""
     wrong = ~(lower <= upper)
     if wrong.any():
         j = int(wrong.argmax())
@@ -76,9 +84,6 @@ def bounds_arrays(
             f"the lower bound of parameter {j}, {lower[j]}, must not be greater than "
             f"its upper bound, {upper[j]}"
         )
-    if np.isneginf(lower).all() and np.isposinf(upper).all():
-        return None
-    return lower, upper
 
 
 def start_within(

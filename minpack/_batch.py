@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minpack import _minpack
-from minpack._arguments import bounds_pair, check_start, parameter_count, start_within
+from minpack._arguments import (
+    bounds_pair,
+    check_order,
+    check_start,
+    parameter_count,
+    start_within,
+)
 from minpack._status import SUCCESS, Info, message
 
 if TYPE_CHECKING:
@@ -499,13 +505,7 @@ def _bounds_and_start(
 
 
 def _check_shared(lower: Array, upper: Array, start: Array | None) -> None:
-    wrong = ~(lower <= upper)
-    if wrong.any():
-        j = int(wrong.argmax())
-        raise ValueError(
-            f"the lower bound of parameter {j}, {lower[j]}, must not be greater than "
-            f"its upper bound, {upper[j]}"
-        )
+    check_order(lower, upper)
     if start is not None and start.ndim == 1 and not np.isnan(start).any():
         check_start("p0", start, lower, upper)
 
