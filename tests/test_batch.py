@@ -976,12 +976,15 @@ def test_batches_leave_memory_and_references_as_they_were(
     counts = [sys.getrefcount(each) for each in (later, *arrays)]
     with traced() as allocated:
         run()
-        gc.collect()
-        first = tracemalloc.get_traced_memory()[0]
-        for _ in range(100):
-            run()
-        gc.collect()
-        grown = tracemalloc.get_traced_memory()[0] - first
+        for _ in range(3):  # a cache that fills, unlike a leak, grows once
+            gc.collect()
+            first = tracemalloc.get_traced_memory()[0]
+            for _ in range(100):
+                run()
+            gc.collect()
+            grown = tracemalloc.get_traced_memory()[0] - first
+            if grown < 20_000:
+                break
         assert allocated() > 0
     assert [sys.getrefcount(each) for each in (later, *arrays)] == counts
     assert grown < 20_000  # an array that leaks in each run would be more
@@ -1009,6 +1012,8 @@ def test_the_examples_in_the_document_work() -> None:
     *plain, compiled = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     names: dict[str, Any] = {}
     for code in plain:
+        if "numba" in code:
+            pytest.importorskip("numba")
         exec(code, names)
         if "result" in names:
             assert names["result"].x.shape == (10_000, 3)

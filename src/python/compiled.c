@@ -198,9 +198,12 @@ static int take_cffi(compiled *self, PyObject *object, const char *name,
     PyObject *cast = NULL, *number = NULL;
     int status = -1;
 
-    module = PyImport_ImportModule("_cffi_backend"); /* new; imported already */
-    if (module == NULL)
+    PyObject *backend = PyUnicode_FromString("_cffi_backend");     /* new */
+    module = backend != NULL ? PyImport_GetModule(backend) : NULL; /* new */
+    if (module == NULL) { /* not imported: nothing of it can be here */
+        status = PyErr_Occurred() ? -1 : 0;
         goto fail;
+    }
     type = PyObject_CallMethod(module, "typeof", "O", object);          /* new */
     text = type != NULL ? PyObject_GetAttrString(type, "cname") : NULL; /* new */
     if (text == NULL)
@@ -219,6 +222,7 @@ static int take_cffi(compiled *self, PyObject *object, const char *name,
     self->address = PyLong_AsVoidPtr(number);
     status = PyErr_Occurred() ? -1 : 1;
 fail:
+    Py_XDECREF(backend);
     Py_XDECREF(module);
     Py_XDECREF(type);
     Py_XDECREF(text);
