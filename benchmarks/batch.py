@@ -14,7 +14,7 @@ import numpy as np
 import scipy.optimize
 
 import minpack
-from cases import Array
+from cases import Array, decay
 from report import short, spread, table, verdict
 from timing import interleaved, ratios, repeatedly
 
@@ -33,12 +33,6 @@ of the wall clock. SciPy is a loop over `scipy.optimize.curve_fit`, "pool" the s
 a pool of {threads} processes that are there already, "batch"
 `curve_fit_batch` with the same NumPy model on 1 and on {threads} threads, "compiled"
 `leastsq_batch` with the same in Numba."""
-
-
-def decay(t: Array, a: Any, b: Any, c: Any) -> Array:
-    """Return an exponential decay on a background."""
-    value: Array = a * np.exp(-b * t) + c
-    return value
 
 
 def residuals(x: Array, t: Array, y: Array) -> Array:

@@ -26,6 +26,12 @@ SOLVERS: dict[str, Callable[..., Any]] = {
 }
 
 
+def decay(t: Array, a: Any, b: Any, c: Any) -> Array:
+    """Return an exponential decay on a background; each of a, b, c may be a column."""
+    value: Array = a * np.exp(-b * t) + c
+    return value
+
+
 @dataclass(frozen=True, eq=False)
 class Spectrum:
     """Noisy data of n // 3 lines on a background of n % 3 coefficients, and a start."""

@@ -18,7 +18,7 @@ import numpy as np
 
 import minpack
 import minpack.dask
-from cases import Array
+from cases import Array, decay
 from report import short, table, wrapped
 
 M, N = 50, 3
@@ -39,11 +39,6 @@ Compute = Callable[..., object]
 Clock = Callable[[], float]
 Key = tuple[str, int]  # what fits, and how many workers
 WALL = time.perf_counter
-
-
-def decay(t: Any, a: Any, b: Any, c: Any) -> Any:
-    """Return an exponential decay on a background."""
-    return a * np.exp(-b * t) + c
 
 
 def decays(count: int, seed: object = 0) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.optimize
 
 import minpack
-from cases import Array
+from cases import Array, decay
 from report import short, spread, table, verdict
 from timing import interleaved, ratios, repeatedly
 
@@ -19,12 +19,6 @@ TRUTH = np.array([2.5, 1.3, 0.5])
 START = np.array([1.0, 1.0, 1.0])
 LOOSE = (np.zeros(3), np.array([10.0, 10.0, 10.0]))
 BINDING = (np.zeros(3), np.array([2.0, 10.0, 10.0]))
-
-
-def decay(t: Array, a: float, b: float, c: float) -> Array:
-    """Return an exponential decay on a background."""
-    value: Array = a * np.exp(-b * t) + c
-    return value
 
 
 def _cases() -> dict[str, tuple[float | None, Callable[[Any], Callable[[], object]]]]:

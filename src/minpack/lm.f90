@@ -99,7 +99,6 @@ contains
                s%stage = REPORT
             end if
          case (REPORT)
-            if (c_associated(s%lower)) call note_active(s)
             call ask(s, LM_ITERATE, then=FACTORIZE)
             if (s%last /= 0) s%stage = FINISH
             if (s%weighted /= 0) s%stage = WEIGH
@@ -107,7 +106,6 @@ contains
             call ask(s, LM_WEIGH, then=NORMS_WEIGHED)
             if (s%last /= 0) s%stage = FINISH
          case (FINISH)
-            if (c_associated(s%lower)) call note_active(s)
             call ask(s, LM_DONE, then=FINISH)
          case default
             call compute(s)
@@ -158,6 +156,7 @@ contains
 
       select case (s%stage)
       case (START)
+         if (c_associated(s%lower)) call note_active(s, x)
          call check_input(s, diag, x, x_trial)
 
       case (FIRST_RESIDUALS)
@@ -260,12 +259,12 @@ contains
    end function
 
    !> Which bounds x is on.
-   subroutine note_active(s)
+   subroutine note_active(s, x)
       type(lm_state), intent(in) :: s
-      real(wp), pointer, contiguous :: x(:), lower(:), upper(:)
+      real(wp), intent(in) :: x(s%n)
+      real(wp), pointer, contiguous :: lower(:), upper(:)
       integer(c_int), pointer, contiguous :: active(:)
 
-      call c_f_pointer(s%x, x, [s%n])
       call c_f_pointer(s%lower, lower, [s%n])
       call c_f_pointer(s%upper, upper, [s%n])
       call c_f_pointer(s%active, active, [s%n])
@@ -490,6 +489,7 @@ contains
       if (s%kernels%faithful /= 0) accepted = .not. ratio < least_ratio
       if (accepted) then
          x = x_trial
+         if (c_associated(s%lower)) call note_active(s, x)
          work_n = diag*x
          s%xnorm = norm(s%n, work_n)
          s%fnorm = fnorm_trial

@@ -131,14 +131,6 @@ contains
       end if
    end subroutine
 
-   !> to = from, which as pointers would be copied to a temporary first.
-   subroutine copy(m, from, to)
-      integer(c_int), intent(in) :: m
-      real(wp), intent(in) :: from(m)
-      real(wp), intent(out) :: to(m)
-      to = from
-   end subroutine
-
    !> The derivative at x of the parabola through x, x + h1 and x + h2, from the
    !> difference quotients d1 and d2 of the last two.
    pure subroutine combine(m, h1, h2, d1, d2)

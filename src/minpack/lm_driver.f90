@@ -116,11 +116,4 @@ contains
          end if
       end do
    end subroutine
-
-   subroutine copy(m, from, to)
-      integer(c_int), intent(in) :: m
-      real(c_double), intent(in) :: from(m)
-      real(c_double), intent(out) :: to(m)
-      to = from
-   end subroutine
 end module

@@ -9,7 +9,7 @@ module lm_types
 
    public :: lm_state, lm_kernels
    public :: norm_kernel, difference_kernel, factor_kernel, factor_differences_kernel
-   public :: larger, smaller
+   public :: larger, smaller, copy
 
    integer, parameter, public :: wp = c_double
 
@@ -199,4 +199,13 @@ contains
       c = a
       if (b < a .or. a /= a) c = b
    end function
+
+   !> to = from, which as pointers would be copied to a temporary first.
+   subroutine copy(m, from, to)
+      integer(c_int), intent(in) :: m
+      real(wp), intent(in) :: from(m)
+      real(wp), intent(out) :: to(m)
+
+      to = from
+   end subroutine
 end module

@@ -170,7 +170,6 @@ static void load_fit(worker *w, slot *own, npy_intp i)
     if (b->lower != NULL) {
         s->lower = (const double *)row_of(b->lower, i);
         s->upper = (const double *)row_of(b->upper, i);
-        memset(s->active, 0, (size_t)s->n * sizeof(int));
     }
     if (!b->is_curve)
         return;
@@ -192,12 +191,6 @@ static void load_fit(worker *w, slot *own, npy_intp i)
     }
 }
 
-static void fill_nan(double *to, npy_intp count)
-{
-    for (npy_intp i = 0; i < count; i++)
-        to[i] = NAN;
-}
-
 /* (J'J)^-1, and what makes it a covariance, or NaN where there is none. */
 static void store_cov(worker *w, slot *own)
 {
@@ -205,10 +198,8 @@ static void store_cov(worker *w, slot *own)
     lm_state *s = &own->state;
     npy_intp size = (npy_intp)s->n * s->n;
     double *cov = doubles(b->cov) + own->fit * size;
-    int singular = 1, freedom = s->m - s->n;
+    int singular = 1, freedom = degrees_of_freedom(s);
 
-    for (int j = 0; s->lower != NULL && j < s->n; j++)
-        freedom += s->active[j] != 0; /* it is fixed there */
     if (s->info >= LM_FTOL && s->info <= LM_GTOL && (!b->scales_cov || freedom > 0))
         lm_covariance(s, cov, w->cov_work, &singular);
     if (singular) {
@@ -345,22 +336,6 @@ static void use_jacobian(worker *w, slot *own, const answer *a, int k)
 }
 
 /* --- Asking the user's function --------------------------------------------- */
-
-/* The array of the last call if nobody else has it and it still is as wanted, or else a
- * new one. Borrowed, or NULL. */
-static PyArrayObject *array_to_fill(PyArrayObject **kept, int ndim, npy_intp *shape,
-                                    int type)
-{
-    PyArrayObject *array = *kept;
-
-    if (array == NULL || !is_ours_alone(array) || PyArray_TYPE(array) != type
-        || !PyArray_ISCARRAY(array) || PyArray_NDIM(array) != ndim
-        || !PyArray_CompareLists(PyArray_DIMS(array), shape, ndim)) {
-        array = (PyArrayObject *)PyArray_SimpleNew(ndim, shape, type); /* new */
-        Py_XSETREF(*kept, array);
-    }
-    return array;
-}
 
 /* The rows of xdata that belong to the fits; a row that is there is not read again, and
  * so the function must not change it. */

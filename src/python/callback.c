@@ -103,18 +103,19 @@ int is_ours_alone(PyArrayObject *array)
 #endif
 }
 
-/* A new array for x, or the last one if the function neither kept nor changed it: half of
- * what a call costs is making the array. */
-static PyArrayObject *array_for_x(callback *self, npy_intp n)
+PyArrayObject *array_to_fill(PyArrayObject **kept, int ndim, npy_intp *shape, int type)
 {
-    PyArrayObject *x = self->x;
+    PyArrayObject *array = *kept;
+    int same = array != NULL && is_ours_alone(array) && PyArray_TYPE(array) == type
+               && PyArray_NDIM(array) == ndim && PyArray_ISCARRAY(array);
 
-    if (x == NULL || !is_ours_alone(x) || PyArray_TYPE(x) != NPY_DOUBLE
-        || PyArray_NDIM(x) != 1 || PyArray_DIM(x, 0) != n || !PyArray_ISCARRAY(x)) {
-        x = (PyArrayObject *)PyArray_SimpleNew(1, &n, NPY_DOUBLE); /* new */
-        Py_XSETREF(self->x, x);
+    for (int axis = 0; same && axis < ndim; axis++)
+        same = PyArray_DIM(array, axis) == shape[axis];
+    if (!same) {
+        array = (PyArrayObject *)PyArray_SimpleNew(ndim, shape, type); /* new */
+        Py_XSETREF(*kept, array);
     }
-    return x;
+    return array;
 }
 
 /* Nobody else has this number, which nobody can refer to weakly. */
@@ -169,7 +170,7 @@ PyObject *callback_call(callback *self, npy_intp n, const double *x)
 {
     if (self->numbers > 0)
         return push_numbers(self, n, x) < 0 ? NULL : call(self);
-    PyArrayObject *own = array_for_x(self, n); /* borrowed from self */
+    PyArrayObject *own = array_to_fill(&self->x, 1, &n, NPY_DOUBLE); /* borrowed */
     if (own == NULL)
         return NULL;
     memcpy(PyArray_DATA(own), x, (size_t)n * sizeof(double));

@@ -29,6 +29,10 @@ void callback_clear(callback *self);
 /* Nobody else can see or change this array. */
 int is_ours_alone(PyArrayObject *array);
 
+/* *kept, if nobody else has it and it still is as wanted, or else a new array in its
+ * place: half of what a call costs is making the array. Borrowed, or NULL. */
+PyArrayObject *array_to_fill(PyArrayObject **kept, int ndim, npy_intp *shape, int type);
+
 /* Call with a copy of x(n) that is the function's to keep; a model gets n NumPy scalars.
  * Returns a new reference, or NULL. */
 PyObject *callback_call(callback *self, npy_intp n, const double *x);

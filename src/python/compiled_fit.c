@@ -1,7 +1,6 @@
 #include "compiled_fit.h"
 
 #include <math.h>
-#include <string.h>
 
 /* --- Arguments ------------------------------------------------------------- */
 
@@ -150,8 +149,7 @@ static int allocate_residuals(fit *self, npy_intp m)
     self->trial = (PyArrayObject *)PyArray_SimpleNew(1, &m, NPY_DOUBLE); /* new */
     if (self->fvec == NULL || self->trial == NULL)
         return -1;
-    for (npy_intp i = 0; i < m; i++)
-        doubles(self->fvec)[i] = NAN;
+    fill_nan(doubles(self->fvec), m);
     self->state.fvec = doubles(self->fvec);
     self->state.fnorm = NAN;
     return 0;
@@ -161,13 +159,11 @@ int fit_run_compiled(fit *self, const compiled_part *part, npy_intp m,
                      PyArrayObject *diag)
 {
     lm_state *s = &self->state;
-    npy_intp n = PyArray_DIM(self->x, 0);
     unlocked who = {.fit = self};
 
-    if (fit_allocate(self, m, n, diag) < 0 || allocate_residuals(self, m) < 0)
+    if (fit_allocate(self, m, PyArray_DIM(self->x, 0), diag) < 0
+        || allocate_residuals(self, m) < 0)
         return -1;
-    if (s->lower != NULL) /* for a function that stops the fit before it is set */
-        memset(s->active, 0, (size_t)n * sizeof(int));
     compiled_fit run = {
         .residuals = residuals,
         .jacobian = jacobian,
@@ -181,4 +177,26 @@ int fit_run_compiled(fit *self, const compiled_part *part, npy_intp m,
     int status = compiled_run(&run, s);
     interrupt_end(&who.signals);
     return status;
+}
+
+int fit_run_residuals(fit *self, const compiled_part *part, int is_compiled, int count,
+                      PyArrayObject *diag, double *epsilon)
+{
+    npy_intp n = PyArray_DIM(self->x, 0), m = count;
+
+    if (!is_compiled) {
+        if (fit_evaluate(self, n, doubles(self->x), epsilon) < 0)
+            return -1;
+        m = PyArray_DIM(self->trial, 0);
+    }
+    if (m < n) {
+        PyErr_Format(self->func.shape_error,
+                     "%s must return at least as many residuals as x0 has parameters: it "
+                     "returned m = %zd for n = %zd",
+                     self->func.name, (Py_ssize_t)m, (Py_ssize_t)n);
+        return -1;
+    }
+    if (is_compiled)
+        return fit_run_compiled(self, part, m, diag);
+    return fit_allocate(self, m, n, diag) < 0 ? -1 : fit_run(self);
 }

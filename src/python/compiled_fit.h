@@ -32,7 +32,13 @@ int read_residual_count(PyObject *m, const char *func_name, int is_compiled, int
  * not None. */
 int compiled_part_use_xdata(compiled_part *self, PyObject *xdata);
 
-/* Make the arrays of a fit of m residuals and run it to its end. */
+/* Run a fit of residuals to its end: of callbacks, where the first evaluation says how
+ * many there are and, where epsilon is not NULL, how precise they are; or of compiled
+ * functions, with so many. func has its name, and the error for too few of them. */
+int fit_run_residuals(fit *self, const compiled_part *part, int is_compiled, int count,
+                      PyArrayObject *diag, double *epsilon);
+
+/* Make the arrays of a compiled fit of m residuals and run it to its end. */
 int fit_run_compiled(fit *self, const compiled_part *part, npy_intp m,
                      PyArrayObject *diag);
 

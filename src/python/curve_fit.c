@@ -135,16 +135,6 @@ static int check_counts(npy_intp m, npy_intp n, const char *of)
     return -1;
 }
 
-/* How many parameters are on no bound. */
-static int free_parameters(const lm_state *s)
-{
-    int count = s->n;
-
-    for (int j = 0; s->lower != NULL && j < s->n; j++)
-        count -= s->active[j] != 0;
-    return count;
-}
-
 /* The covariance of the parameters as a new array, or NULL. The residuals say how large
  * the errors are, but where sigma does. *known is 0, and all is infinite, where they
  * cannot, or where the Jacobian leaves a parameter open. */
@@ -167,7 +157,7 @@ static PyObject *covariance(fit *self, int absolute_sigma, int *known)
     double *entries = doubles((PyArrayObject *)cov);
     npy_intp size = shape[0] * shape[0];
     if (!absolute_sigma) {
-        int freedom = s->m - free_parameters(s);
+        int freedom = degrees_of_freedom(s);
         variance = freedom > 0 ? s->fnorm * s->fnorm / freedom : NAN;
     }
     for (npy_intp i = 0; *known && i < size; i++) {

@@ -5,10 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-/* From so many multiplications on, other threads may run meanwhile; below it, giving up
- * the lock costs more than it gains. */
-#define WORTH_UNLOCKING 200000.0
-/* The same in residuals, for a pass over them that multiplies once or twice. */
+/* WORTH_UNLOCKING in residuals, for a pass over them that multiplies once or twice. */
 #define MANY_RESIDUALS 50000
 #define COMPLEX_STEP 1e-20 /* relative to x */
 
@@ -387,13 +384,9 @@ PyObject *fit_active_mask(fit *self)
     npy_intp n = PyArray_DIM(self->x, 0);
     PyObject *mask = PyArray_ZEROS(1, &n, NPY_INTP, 0); /* new */
     if (mask != NULL && self->lower != NULL) {
-        /* Not the state's own: a fit may have been stopped before it was up to date. */
-        const double *x = doubles(self->x);
         npy_intp *to = PyArray_DATA((PyArrayObject *)mask);
         for (npy_intp j = 0; j < n; j++)
-            to[j] = x[j] <= doubles(self->lower)[j]   ? -1
-                    : x[j] >= doubles(self->upper)[j] ? 1
-                                                      : 0;
+            to[j] = self->state.active[j];
     }
     return mask;
 }

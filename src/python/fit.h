@@ -43,9 +43,14 @@ typedef struct fit {
     PyArrayObject *diff_step; /* (n,) difference steps relative to x, or NULL */
 } fit;
 
-static inline double *doubles(PyArrayObject *array)
+/* The residuals without what determines the parameters that are on no bound. */
+static inline int degrees_of_freedom(const lm_state *s)
 {
-    return (double *)PyArray_DATA(array);
+    int freedom = s->m - s->n;
+
+    for (int j = 0; s->lower != NULL && j < s->n; j++)
+        freedom += s->active[j] != 0;
+    return freedom;
 }
 
 /* A real number and a count, 0 for the default, with errors that name them. */

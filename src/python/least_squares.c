@@ -102,6 +102,7 @@ static int read_options(fit *self, PyObject *module, PyObject *const *args,
 {
     lm_state *s = &self->state;
 
+    s->epsfcn = DBL_EPSILON;
     s->trials_only = 1;
     s->last_jacobian = 1;
     s->factor = FIRST_STEP_BOUND;
@@ -118,6 +119,8 @@ static int read_options(fit *self, PyObject *module, PyObject *const *args,
         || read_vector(args[UPPER], "upper", &self->upper) < 0
         || read_vector(args[DIFF_STEP], "diff_step", &self->diff_step) < 0)
         return -1;
+    self->func.name = "fun";
+    self->func.shape_error = PyExc_ValueError;
     s->weighted = !is_linear(&self->loss);
     return 0;
 }
@@ -222,8 +225,7 @@ static void start_is_not_finite(fit *self)
 /* Where the end came amid a computation, fjac holds no Jacobian. */
 static void forget_jacobian(const lm_state *s)
 {
-    for (npy_intp i = 0; i < (npy_intp)s->m * s->n; i++)
-        s->fjac[i] = NAN;
+    fill_nan(s->fjac, (npy_intp)s->m * s->n);
 }
 
 /* Returns a new reference, or NULL. */
@@ -262,7 +264,6 @@ PyObject *solve_least_squares(PyObject *module, PyObject *const *args, Py_ssize_
     PyArrayObject *diag = NULL;
     PyObject *args_tuple = NULL, *kwargs = NULL, *no_args = NULL, *answer = NULL;
     compiled_part part;
-    double epsilon = DBL_EPSILON;
     int count = 0;
 
     memset(&self, 0, sizeof self);
@@ -295,23 +296,7 @@ PyObject *solve_least_squares(PyObject *module, PyObject *const *args, Py_ssize_
         self.observer = args[OBSERVER];
     }
 
-    /* The first evaluation says how many residuals there are. */
-    npy_intp n = PyArray_DIM(self.x, 0);
-    if (!is_compiled && fit_evaluate(&self, n, doubles(self.x), &epsilon) < 0)
-        goto fail;
-    npy_intp m = is_compiled ? count : PyArray_DIM(self.trial, 0);
-    if (m < n) {
-        PyErr_Format(
-            PyExc_ValueError,
-            "fun must return at least as many residuals as x0 has parameters: it "
-            "returned m = %zd for n = %zd",
-            (Py_ssize_t)m, (Py_ssize_t)n);
-        goto fail;
-    }
-    s->epsfcn = epsilon;
-
-    if (is_compiled ? fit_run_compiled(&self, &part, m, diag) < 0
-                    : fit_allocate(&self, m, n, diag) < 0 || fit_run(&self) < 0)
+    if (fit_run_residuals(&self, &part, is_compiled, count, diag, &s->epsfcn) < 0)
         goto fail;
     if (s->info == LM_NOT_FINITE && s->njev == 0 && s->ndiff == 0)
         start_is_not_finite(&self);

@@ -36,6 +36,7 @@ static int read_options(fit *self, PyObject *module, PyObject *const *args,
     lm_state *s = &self->state;
 
     s->analytic = args[DFUN] != Py_None;
+    s->epsfcn = DBL_EPSILON;
     self->col_deriv = PyObject_IsTrue(args[COL_DERIV]);
     if (self->col_deriv < 0)
         return -1;
@@ -51,6 +52,7 @@ static int read_options(fit *self, PyObject *module, PyObject *const *args,
         || real_argument(args[FACTOR], "factor", &s->factor) < 0
         || choose_kernels(module, args[KERNELS], &s->kernels) < 0)
         return -1;
+    self->func.name = "func";
     self->func.shape_error = self->Dfun.shape_error = PyExc_TypeError; /* as SciPy */
     if (s->analytic || args[EPSFCN] == Py_None) /* not used, or known from func */
         return 0;
@@ -81,7 +83,6 @@ PyObject *solve_leastsq(PyObject *module, PyObject *const *args, Py_ssize_t narg
     PyArrayObject *diag = NULL;
     PyObject *extra = NULL, *answer = NULL;
     compiled_part part;
-    double epsilon = DBL_EPSILON;
     int is_compiled = 0, count = 0;
 
     memset(&self, 0, sizeof self);
@@ -107,28 +108,13 @@ PyObject *solve_leastsq(PyObject *module, PyObject *const *args, Py_ssize_t narg
         || read_options(&self, module, args, extra, is_compiled) < 0
         || fit_read_start(&self, args[X0]) < 0)
         goto fail;
-    npy_intp n = PyArray_DIM(self.x, 0);
-    diag = fit_read_diag(args[DIAG], n); /* new */
+    diag = fit_read_diag(args[DIAG], PyArray_DIM(self.x, 0)); /* new */
     if (PyErr_Occurred())
         goto fail;
 
-    /* The first evaluation says how many residuals there are. */
-    if (!is_compiled && fit_evaluate(&self, n, doubles(self.x), &epsilon) < 0)
-        goto fail;
-    npy_intp m = is_compiled ? count : PyArray_DIM(self.trial, 0);
-    if (m < n) {
-        PyErr_Format(
-            PyExc_TypeError,
-            "func must return at least as many residuals as x0 has parameters: it "
-            "returned m = %zd for n = %zd",
-            (Py_ssize_t)m, (Py_ssize_t)n);
-        goto fail;
-    }
-    if (args[EPSFCN] == Py_None)
-        self.state.epsfcn = epsilon;
-
-    if (is_compiled ? fit_run_compiled(&self, &part, m, diag) < 0
-                    : fit_allocate(&self, m, n, diag) < 0 || fit_run(&self) < 0)
+    if (fit_run_residuals(&self, &part, is_compiled, count, diag,
+                          args[EPSFCN] == Py_None ? &self.state.epsfcn : NULL)
+        < 0)
         goto fail;
     answer = result(&self, full_output);
 fail:

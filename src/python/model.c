@@ -1,15 +1,6 @@
 #include "model.h"
 
 #include <math.h>
-#include <string.h>
-
-/* From so many multiplications on, other threads may run meanwhile. */
-#define WORTH_UNLOCKING 200000.0
-
-static double *doubles(PyArrayObject *array)
-{
-    return (double *)PyArray_DATA(array);
-}
 
 /* 1/sigma for each of the m data as a new array, or NULL. */
 static PyArrayObject *reciprocals(PyObject *sigma /* borrowed */, npy_intp m)

@@ -9,6 +9,10 @@
 
 #include "callback.h"
 
+/* From so many multiplications on, other threads may run meanwhile; below it, giving up
+ * the lock costs more than it gains. */
+#define WORTH_UNLOCKING 200000.0
+
 /* Filled with zeros first. All references are ours and so is the memory: what f does to
  * the user's arrays changes nothing here. */
 typedef struct {

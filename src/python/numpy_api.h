@@ -11,4 +11,17 @@
 #endif
 #include <numpy/arrayobject.h>
 
+#include <math.h>
+
+static inline double *doubles(PyArrayObject *array)
+{
+    return (double *)PyArray_DATA(array);
+}
+
+static inline void fill_nan(double *to, npy_intp count)
+{
+    for (npy_intp i = 0; i < count; i++)
+        to[i] = NAN;
+}
+
 #endif
