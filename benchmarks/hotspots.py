@@ -24,8 +24,8 @@ HEAD = """\
 Percent of perf's samples in replayed fits with the fast kernels: by library, then the
 functions with most of them. At small m it is fixed costs that count: the calls, an
 array for each x, the algebra of order n. At large m and small n it is memory: for each
-parameter but the last an array of m is copied, and `factor_differences` reads them all.
-At large n it is the arithmetic of the QR factors."""
+parameter but the last an array of m is copied, and the factorization reads them all.
+At large n it is the products of the columns with each other."""
 SIZES = ((10, 3), (100_000, 3), (1000, 30))
 SECONDS = 3
 ROWS = 12

@@ -184,7 +184,7 @@ def test_every_fit_has_the_bits_of_curve_fit(
         assert cov.tobytes() == result.cov[i].tobytes()
 
 
-@pytest.mark.parametrize("points", [255, 257, 3999, 4000, 9001])
+@pytest.mark.parametrize("points", [255, 257, 9001, 49_999, 50_003])
 def test_fits_of_many_points_have_the_bits_that_they_have_alone(points: int) -> None:
     """Of as many as make the solver work in another way."""
     x = np.linspace(-2.0, 4.0, points)

@@ -79,6 +79,7 @@ contains
       s%iter = 1
       s%ndiff = 0
       s%met = 0
+      s%dependent = 0
       s%last = 0
       s%par = 0
    end subroutine
@@ -175,17 +176,18 @@ contains
       case (FACTORIZE)
          if (s%deferred /= 0) then
             call factor_differences(s%m, s%n, fjac, s%ldfjac, fvec_trial, step, ipvt, &
-                                    x_trial, work_n, fvec, s%fnorm, work_m, s%scratch)
+                                    x_trial, work_n, fvec, s%fnorm, work_m, s%dependent, &
+                                    s%scratch)
          end if
          call keep_norms(s, step, acnorm=x_trial)
          if (s%stage == FINISH) return
          if (s%weighted /= 0) then
             call c_f_pointer(s%fvec_weighted, fvec_weighted, [s%m])
             call factor(s%m, s%n, fjac, s%ldfjac, ipvt, x_trial, step, work_n, fvec_weighted, &
-                        norm(s%m, fvec_weighted), work_m, s%scratch)
+                        norm(s%m, fvec_weighted), work_m, s%dependent, s%scratch)
          else if (s%deferred == 0) then
             call factor(s%m, s%n, fjac, s%ldfjac, ipvt, x_trial, step, work_n, fvec, &
-                        s%fnorm, work_m, s%scratch)
+                        s%fnorm, work_m, s%dependent, s%scratch)
          end if
          call test_gradient(s, norm, x, fjac, ipvt, diag, qtf, x_trial, work_n, work_m)
 

@@ -158,7 +158,7 @@ contains
       !> target = the step to the bounds of the working set, and within the rest of the
       !> trust region the step that is best for the others.
       subroutine find_target()
-         integer(c_int) :: free, j, k
+         integer(c_int) :: free, j, k, unused
          real(wp) :: rest
 
          where (set == ON_LOWER) target = lower - x
@@ -189,7 +189,8 @@ contains
          ! The parameters on their bounds may use up the region but for a tenth of delta,
          ! by which lmpar too may exceed it.
          rest = delta*sqrt(larger(rest, 0.01_wp))
-         call factor(n, free, a, n, pivots, wa2, wa3, wa4, wa1, 0.0_wp, wa5, c_null_ptr)
+         call factor(n, free, a, n, pivots, wa2, wa3, wa4, wa1, 0.0_wp, wa5, unused, &
+                     c_null_ptr)
          call lmpar(norm, free, a, n, pivots, d, wa5, rest, par, wa6, wa1, wa2, wa3)
          k = 0
          do j = 1, n
@@ -272,7 +273,7 @@ contains
       integer(c_int), intent(out) :: singular   !< 1 if there is none
       integer(c_int), intent(out) :: pivots(n)  !< work space
       real(wp), intent(out) :: wa1(n), wa2(n), wa3(n), wa4(n), wa5(n), a(n, n) !< work space
-      integer(c_int) :: free, j, k
+      integer(c_int) :: free, j, k, unused
 
       free = 0
       do k = 1, n
@@ -284,7 +285,8 @@ contains
          wa1(free) = norm(n, a(:, free))
       end do
       wa4 = 0
-      call factor(n, free, a, n, pivots, wa1, wa2, wa3, wa4, 0.0_wp, wa5, c_null_ptr)
+      call factor(n, free, a, n, pivots, wa1, wa2, wa3, wa4, 0.0_wp, wa5, unused, &
+                  c_null_ptr)
       call covar(free, n, a, pivots, cov, inverse, singular)
       if (singular == 0) call spread_out(n, active, cov)
    end subroutine

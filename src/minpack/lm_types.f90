@@ -114,6 +114,8 @@ module lm_types
       integer(c_int) :: column   !< the column of fjac that is being differenced
       integer(c_int) :: side     !< its evaluation, 1 or 2
       integer(c_int) :: met      !< 1: the step has taken a parameter to its bound
+      integer(c_int) :: dependent !< 1: columns of fjac nearly depended on others when
+      !<                             they were factored last: what the kernels remember
       real(c_double) :: h        !< the difference step of that column
       real(c_double) :: h_first  !< the one of its first evaluation
       real(c_double) :: xnorm    !< |D x|
@@ -146,7 +148,7 @@ module lm_types
 
       !> The QR factors of fjac with column pivoting, J P = Q R, and Q'fvec.
       subroutine factor_kernel(m, n, fjac, ldfjac, ipvt, acnorm, rdiag, work_n, fvec, &
-                               fnorm, qtf, scratch) bind(c)
+                               fnorm, qtf, dependent, scratch) bind(c)
          import :: c_int, c_double, c_ptr
          integer(c_int), value, intent(in) :: m, n, ldfjac
          real(c_double), intent(inout) :: fjac(ldfjac, *) !< in: J; out: R above
@@ -157,13 +159,15 @@ module lm_types
          real(c_double), intent(in) :: fvec(*)   !< (m) the residuals
          real(c_double), value, intent(in) :: fnorm !< their norm
          real(c_double), intent(out) :: qtf(*)   !< (m) Q'fvec, in the first n places
+         integer(c_int), intent(inout) :: dependent !< see lm_state
          type(c_ptr), value, intent(in) :: scratch
       end subroutine
 
       !> The same of a forward-difference Jacobian that is formed on the way: column j is
       !> (f_j - fvec)/h_j, with f_j the residuals at x + h_j e_j.
       subroutine factor_differences_kernel(m, n, fjac, ldfjac, f_n, h_to_acnorm, ipvt, &
-                                           rdiag, work_n, fvec, fnorm, qtf, scratch) bind(c)
+                                           rdiag, work_n, fvec, fnorm, qtf, dependent, &
+                                           scratch) bind(c)
          import :: c_int, c_double, c_ptr
          integer(c_int), value, intent(in) :: m, n, ldfjac
          real(c_double), intent(inout) :: fjac(ldfjac, *) !< in: f_j, j < n; out: R above
@@ -175,6 +179,7 @@ module lm_types
          real(c_double), intent(in) :: fvec(*)   !< (m) the residuals
          real(c_double), value, intent(in) :: fnorm !< their norm
          real(c_double), intent(out) :: qtf(*)   !< (m) Q'fvec, in the first n places
+         integer(c_int), intent(inout) :: dependent !< see lm_state
          type(c_ptr), value, intent(in) :: scratch
       end subroutine
    end interface

@@ -52,11 +52,12 @@ typedef struct lm_kernels {
                          double *column);
     void (*factor)(int m, int n, double *fjac, int ldfjac, int *ipvt,
                    const double *acnorm, double *rdiag, double *work_n,
-                   const double *fvec, double fnorm, double *qtf, void *scratch);
+                   const double *fvec, double fnorm, double *qtf, int *dependent,
+                   void *scratch);
     void (*factor_differences)(int m, int n, double *fjac, int ldfjac, const double *f_n,
                                double *h_to_acnorm, int *ipvt, double *rdiag,
                                double *work_n, const double *fvec, double fnorm,
-                               double *qtf, void *scratch); /* or NULL */
+                               double *qtf, int *dependent, void *scratch); /* or NULL */
     int faithful; /* 1: MINPACK's faults too; 0: they are mended */
 } lm_kernels;
 
@@ -126,7 +127,7 @@ typedef struct lm_state {
                            LM_RESIDUALS */
 
     /* Its memory between two steps: not for the caller */
-    int stage, column, side, met;
+    int stage, column, side, met, dependent;
     double h, h_first, xnorm, pnorm, gnorm, delta, par;
 } lm_state;
 

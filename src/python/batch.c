@@ -165,7 +165,8 @@ static void load_fit(worker *w, slot *own, npy_intp i)
             s->m += !own->mask[j];
         s->ldfjac = s->m;
     }
-    s->deferred = !s->analytic && b->lower == NULL && s->m >= WORTH_DEFERRING;
+    s->deferred =
+        !s->analytic && b->lower == NULL && (double)s->m * s->n >= WORTH_DEFERRING;
     memcpy(s->x, row_of(b->x, i), (size_t)s->n * sizeof(double));
     if (b->lower != NULL) {
         s->lower = (const double *)row_of(b->lower, i);

@@ -320,7 +320,7 @@ int fit_allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag)
     s->m = (int)m;
     s->n = (int)n;
     s->ldfjac = (int)m;
-    s->deferred = !s->kernels.faithful && !s->analytic && m >= WORTH_DEFERRING
+    s->deferred = !s->kernels.faithful && !s->analytic && (double)m * n >= WORTH_DEFERRING
                   && self->lower == NULL && self->diff_step == NULL && !s->last_jacobian;
     self->fjac = (PyArrayObject *)PyArray_SimpleNew(2, shape, NPY_DOUBLE); /* new */
     if (self->fjac == NULL)

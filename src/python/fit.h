@@ -11,8 +11,9 @@
 #include "minpack.h"
 #include "model.h"
 
-/* From so many residuals on, it pays to form the differences in the factorization. */
-#define WORTH_DEFERRING 4000
+/* From so many numbers in the Jacobian on, more than the second cache holds, it pays to
+ * form the differences in the factorization. */
+#define WORTH_DEFERRING 150000.0
 
 /* Filled with zeros first. */
 typedef struct fit {

@@ -14,10 +14,10 @@
                                       double *);                                         \
     void minpack_##set##_factor(int, int, double *, int, int *, const double *,          \
                                 double *, double *, const double *, double, double *,    \
-                                void *);                                                 \
-    void minpack_##set##_factor_differences(int, int, double *, int, const double *,     \
-                                            double *, int *, double *, double *,         \
-                                            const double *, double, double *, void *);
+                                int *, void *);                                          \
+    void minpack_##set##_factor_differences(                                             \
+        int, int, double *, int, const double *, double *, int *, double *, double *,    \
+        const double *, double, double *, int *, void *);
 DECLARE(v3)
 DECLARE(v4)
 #endif
@@ -74,7 +74,7 @@ int lm_fast_kernels(lm_kernels *kernels, const char *instruction_set)
 size_t lm_fast_scratch(int m, int n)
 {
     size_t columns = (size_t)n + 1, ldr = lm_ldr(m, n);
-    size_t numbers = 1 + (size_t)n * (size_t)n + LANES /* to align what follows */
+    size_t numbers = 1 + columns * columns + LANES /* to align what follows */
                      + ldr * columns + ldr + lm_lda(m, n) * columns;
 
     return numbers * sizeof(double);

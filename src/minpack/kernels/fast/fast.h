@@ -15,6 +15,15 @@
 #define JOIN(a, b) JOIN_(a, b)
 #define KERNEL(name) JOIN(INSTRUCTION_SET, name)
 
+/* Within these bounds on the norms of the columns and of the residuals no product
+ * overflows, and what underflows is below the rounding error. Elsewhere the reference
+ * kernels work. */
+#define SMALLEST_NORM 1e-70
+#define LARGEST_NORM 1e70
+/* With the normal equations, a column keeps more than this part of its square beside
+ * those before it: a sixteenth of its length. */
+#define LEAST_PART (1.0 / 256)
+
 /* n up to a whole number of lanes */
 static inline size_t lm_padded(int n)
 {
@@ -34,6 +43,7 @@ static inline int lm_block_rows(int m, int n)
 typedef struct {
     size_t ldr, lda;
     double *signs_open; /* 1 where the rows of R have signs of their own, see orient.c */
+    double *gram;       /* (n + 1, n + 1) (J f)'(J f), and then, in the same place, */
     double *top;        /* (n, n) the first n rows of J */
     double *r;          /* (ldr, n + 1) the triangle and Q'f as its last column, or all
                            of J and f where m is small */
@@ -54,13 +64,15 @@ static inline size_t lm_lda(int m, int n)
 static inline workspace lm_workspace(int m, int n, void *scratch)
 {
     workspace w;
+    size_t columns = (size_t)n + 1;
 
     w.ldr = lm_ldr(m, n);
     w.lda = lm_lda(m, n);
     w.signs_open = scratch;
-    w.top = w.signs_open + 1;
-    w.r = (double *)(((uintptr_t)(w.top + (size_t)n * n) + 63) / 64 * 64);
-    w.v = w.r + w.ldr * ((size_t)n + 1);
+    w.gram = w.signs_open + 1;
+    w.top = w.gram;
+    w.r = (double *)(((uintptr_t)(w.gram + columns * columns) + 63) / 64 * 64);
+    w.v = w.r + w.ldr * columns;
     w.block = w.v + w.ldr;
     return w;
 }
@@ -71,17 +83,37 @@ double minpack_reference_difference(int m, const double *f, const double *fvec, 
 void minpack_reference_factor(int m, int n, double *fjac, int ldfjac, int *ipvt,
                               const double *acnorm, double *rdiag, double *work_n,
                               const double *fvec, double fnorm, double *qtf,
-                              void *scratch);
+                              int *dependent, void *scratch);
 
 double KERNEL(norm)(int m, const double *x);
 double KERNEL(difference)(int m, const double *f, const double *fvec, double h,
                           double *column);
 void KERNEL(factor)(int m, int n, double *fjac, int ldfjac, int *ipvt,
                     const double *acnorm, double *rdiag, double *work_n,
-                    const double *fvec, double fnorm, double *qtf, void *scratch);
+                    const double *fvec, double fnorm, double *qtf, int *dependent,
+                    void *scratch);
 void KERNEL(factor_differences)(int m, int n, double *fjac, int ldfjac, const double *f_n,
                                 double *h_to_acnorm, int *ipvt, double *rdiag,
                                 double *work_n, const double *fvec, double fnorm,
-                                double *qtf, void *scratch);
+                                double *qtf, int *dependent, void *scratch);
+
+/* The pieces of the factorization; rows.h says what a matrix is. */
+struct matrix;
+
+/* R and Q'f to w->r, as its last column, by the normal equations; w->ldr tells how it is
+ * laid out. Returns 0 where columns are too near to dependence. Where a holds residuals,
+ * square becomes the squares of the norms of the columns of the Jacobian. */
+int KERNEL(normal_equations)(workspace *w, const struct matrix *a, int *ipvt,
+                             double *square);
+
+/* The same by reflections, in two parts. First a triangle that is not pivoted, of order
+ * n, whatever the number of rows: */
+void KERNEL(triangle)(workspace w, const struct matrix *a, double *square);
+
+/* Then w.r, of m rows, is pivoted by columns and brought to triangular form, as qrfac
+ * does with J; rows from m on are zero. square holds the squares of the norms of the
+ * columns. */
+void KERNEL(pivot)(workspace w, int m, int n, int *ipvt, double *square,
+                   double *square_before);
 
 #endif

@@ -16,7 +16,7 @@ contains
    !> Source: ANL-80-74, qrfac and the part of lmder that forms Q'fvec; the
    !> algorithm is that of Businger and Golub, Numer. Math. 7, 269-276 (1965).
    subroutine factor(m, n, fjac, ldfjac, ipvt, acnorm, rdiag, work_n, fvec, fnorm, qtf, &
-                     scratch) bind(c, name="minpack_reference_factor")
+                     dependent, scratch) bind(c, name="minpack_reference_factor")
       integer(c_int), value, intent(in) :: m, n, ldfjac
       real(c_double), intent(inout) :: fjac(ldfjac, *) !< out: R above, reflectors below
       integer(c_int), intent(out) :: ipvt(*)  !< (n) the permutation P
@@ -26,6 +26,7 @@ contains
       real(c_double), intent(in) :: fvec(*)   !< (m) the residuals
       real(c_double), value, intent(in) :: fnorm !< not used
       real(c_double), intent(out) :: qtf(*)   !< (m) Q'fvec
+      integer(c_int), intent(inout) :: dependent !< not used
       type(c_ptr), value, intent(in) :: scratch !< not used
 
       integer :: j, k

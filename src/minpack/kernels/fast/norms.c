@@ -1,0 +1,86 @@
+/* Norms and differences, in one pass each. */
+#include <float.h>
+#include <math.h>
+
+#include "fast.h"
+#include "lanes.h"
+
+enum { AHEAD = 128 }; /* numbers from what is worked on to what is fetched */
+
+/* The root of a sum of squares; by the reference where a square may have overflowed or
+ * underflowed. */
+static double norm_or_reference(double square, int m, const double *x)
+{
+    if (square >= SMALLEST_NORM * SMALLEST_NORM && square <= LARGEST_NORM * LARGEST_NORM)
+        return sqrt(square);
+    return minpack_reference_norm(m, x);
+}
+
+double KERNEL(norm)(int m, const double *x)
+{
+    lanes even = broadcast(0.0), odd = even;
+    int row;
+
+    if (m < LANES) {
+        double square = 0;
+        for (row = 0; row < m; row++)
+            square += x[row] * x[row];
+        return norm_or_reference(square, m, x);
+    }
+    for (row = 0; row + 2 * LANES <= m; row += 2 * LANES) {
+        fetch(x + row + AHEAD);
+        fetch(x + row + AHEAD + LANES);
+        lanes a = load(x + row), b = load(x + row + LANES);
+        even = add_product(even, a, a);
+        odd = add_product(odd, b, b);
+    }
+    for (; row < m; row += LANES) {
+        lanes a = row + LANES <= m ? load(x + row) : load_tail(x, m, row);
+        even = add_product(even, a, a);
+    }
+    return norm_or_reference(sum(add(even, odd)), m, x);
+}
+
+double KERNEL(difference)(int m, const double *f, const double *fvec, double h,
+                          double *column)
+{
+    lanes even = broadcast(0.0), odd = even, inverse = broadcast(1 / h);
+    int row;
+
+    if (!(h > DBL_MIN))
+        return minpack_reference_difference(m, f, fvec, h, column);
+    if (m < LANES) {
+        double square = 0;
+        for (row = 0; row < m; row++) {
+            column[row] = (f[row] - fvec[row]) * (1 / h);
+            square += column[row] * column[row];
+        }
+        return norm_or_reference(square, m, column);
+    }
+    for (row = 0; row + 2 * LANES <= m; row += 2 * LANES) {
+        for (int ahead = AHEAD; ahead < AHEAD + 2 * LANES; ahead += LANES) {
+            fetch(f + row + ahead);
+            fetch(fvec + row + ahead);
+            __builtin_prefetch(column + row + ahead, 1);
+        }
+        lanes a = scaled_difference(load(f + row), load(fvec + row), inverse);
+        lanes b =
+            scaled_difference(load(f + row + LANES), load(fvec + row + LANES), inverse);
+        store(column + row, a);
+        store(column + row + LANES, b);
+        even = add_product(even, a, a);
+        odd = add_product(odd, b, b);
+    }
+    for (; row + LANES <= m; row += LANES) {
+        lanes a = scaled_difference(load(f + row), load(fvec + row), inverse);
+        store(column + row, a);
+        even = add_product(even, a, a);
+    }
+    if (row < m) {
+        lanes a = scaled_difference(load(f + m - LANES), load(fvec + m - LANES), inverse);
+        store(column + m - LANES, a);
+        a = load_tail(column, m, row);
+        even = add_product(even, a, a);
+    }
+    return norm_or_reference(sum(add(even, odd)), m, column);
+}

@@ -1,0 +1,181 @@
+/* The rows that are factored: blocks of them that stay in the cache, and sums. */
+#ifndef MINPACK_ROWS_H
+#define MINPACK_ROWS_H
+
+#include <string.h>
+
+#include "fast.h"
+#include "lanes.h"
+
+enum { PANEL = 4 }; /* columns that are worked on together */
+
+/* What is factored, with the residuals as its last column. Column n - 1 may lie apart
+ * from those before it. */
+typedef struct matrix {
+    int m, n;
+    const double *fjac; /* (ldfjac, n - 1) */
+    int ldfjac;
+    const double *last;
+    const double *fvec;
+    const double *h; /* NULL: the Jacobian; else residuals, and column j of the Jacobian
+                        is their difference from fvec over h[j] */
+} matrix;
+
+static inline const double *column_of(const matrix *a, int k)
+{
+    if (k < a->n - 1)
+        return a->fjac + k * (size_t)a->ldfjac;
+    return k < a->n ? a->last : a->fvec;
+}
+
+/* Exchange so many rows of columns j and k of r(ldr, *), and their entries of ipvt. */
+static inline void exchange_columns(int j, int k, double *r, size_t ldr, size_t rows,
+                                    int *ipvt)
+{
+    double *rj = r + j * ldr, *rk = r + k * ldr;
+    int pivot = ipvt[j];
+
+    ipvt[j] = ipvt[k];
+    ipvt[k] = pivot;
+    for (size_t i = 0; i < rows; i++) {
+        double swap = rj[i];
+        rj[i] = rk[i];
+        rk[i] = swap;
+    }
+}
+
+/* --- The rows ahead -------------------------------------------------------------- */
+
+/* The block of rows that comes next: while this one is worked on, every loop over its
+ * rows brings a column of the next one near. */
+typedef struct {
+    const matrix *a;
+    int start;
+    int column; /* that is to be fetched */
+} prospect;
+
+/* Behind so many rows from start; these themselves where they are the last. */
+static inline prospect prospect_of(const matrix *a, int start, int rows)
+{
+    prospect p = {a, start + rows < a->m ? start + rows : start, 0};
+
+    return p;
+}
+
+static inline const double *next_column(prospect *p)
+{
+    const double *column = column_of(p->a, p->column) + p->start;
+
+    if (p->column < p->a->n)
+        p->column++;
+    return column;
+}
+
+/* --- A block of rows ------------------------------------------------------------- */
+
+/* Copy the rows of a column, with zeros up to a whole number of lanes. */
+static inline void take_rows(int count, const double *from, double *to)
+{
+    memcpy(to, from, (size_t)count * sizeof(double));
+    for (int i = count; i < (int)lm_padded(count); i++)
+        to[i] = 0;
+}
+
+/* (f - fvec)/h in the rows of a block, and its sum of squares. fvec is in the block
+ * already, with zeros up to a whole number of lanes, as they will be here. */
+static inline double take_differences(int count, const double *f, const double *fvec,
+                                      double h, double *to)
+{
+    lanes even = broadcast(0.0), odd = even, inverse = broadcast(1 / h);
+    int row;
+
+    for (row = 0; row + 2 * LANES <= count; row += 2 * LANES) {
+        lanes a = scaled_difference(load(f + row), load(fvec + row), inverse);
+        lanes b =
+            scaled_difference(load(f + row + LANES), load(fvec + row + LANES), inverse);
+        store(to + row, a);
+        store(to + row + LANES, b);
+        even = add_product(even, a, a);
+        odd = add_product(odd, b, b);
+    }
+    for (; row < count; row += LANES) {
+        int rest = count - row < LANES ? count - row : LANES;
+        double last[LANES] = {0};
+        memcpy(last, f + row, (size_t)rest * sizeof(double));
+        lanes a = scaled_difference(load(last), load(fvec + row), inverse);
+        store(to + row, a);
+        even = add_product(even, a, a);
+    }
+    return sum(add(even, odd));
+}
+
+/* So many rows of all columns of a to the block, with zeros up to a whole number of
+ * lanes. Where a holds residuals, the squares of the differences are added to square. */
+static inline void take_block(workspace w, const matrix *a, int start, int count,
+                              double *square)
+{
+    double *fvec = w.block + a->n * w.lda;
+
+    take_rows(count, a->fvec + start, fvec);
+    for (int k = 0; k < a->n; k++) {
+        const double *from = column_of(a, k) + start;
+        double *to = w.block + k * w.lda;
+        if (a->h == NULL)
+            take_rows(count, from, to);
+        else
+            square[k] += take_differences(count, from, fvec, a->h[k], to);
+    }
+}
+
+/* --- Sums over rows: m is a multiple of LANES, the last rows may be zeros --------- */
+
+/* Loops over rows also bring m numbers near, `next`, that are needed after them. Where
+ * nothing is to be fetched, they are some of those at hand. */
+
+/* dot[k] = x'a[k]. Even and odd lanes are summed apart: one sum after another would wait
+ * for each addition. */
+INLINE void dots_of_one(int na, int m, const double *x, const double *const *a,
+                        double *dot, const double *next)
+{
+    lanes even[PANEL], odd[PANEL];
+    int row;
+
+    for (int k = 0; k < na; k++)
+        even[k] = odd[k] = broadcast(0.0);
+    for (row = 0; row + LANES < m; row += 2 * LANES) {
+        lanes x0 = load(x + row), x1 = load(x + row + LANES);
+        fetch(next + row);
+        fetch(next + row + LANES);
+        for (int k = 0; k < na; k++) {
+            even[k] = add_product(even[k], x0, load(a[k] + row));
+            odd[k] = add_product(odd[k], x1, load(a[k] + row + LANES));
+        }
+    }
+    if (row < m)
+        for (int k = 0; k < na; k++)
+            even[k] = add_product(even[k], load(x + row), load(a[k] + row));
+    for (int k = 0; k < na; k++)
+        dot[k] = sum(add(even[k], odd[k]));
+}
+
+/* The same for a number of columns that is not known to the compiler. */
+static inline void any_dots(int na, int m, const double *x, const double *const *a,
+                            double *dot, const double *next)
+{
+    switch (na) {
+    case 1:
+        dots_of_one(1, m, x, a, dot, next);
+        break;
+    case 2:
+        dots_of_one(2, m, x, a, dot, next);
+        break;
+    case 3:
+        dots_of_one(3, m, x, a, dot, next);
+        break;
+    default:
+        dots_of_one(4, m, x, a, dot, next);
+        break;
+    }
+}
+
+#endif
