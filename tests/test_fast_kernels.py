@@ -37,6 +37,7 @@ SMALLEST_NORMAL = np.finfo(float).smallest_normal
 EXTENDED = np.longdouble
 INSTRUCTION_SETS = instruction_sets()
 LANES = 8
+FEW = 32  # with fewer residuals there is more of MINPACK's arithmetic
 
 needs_two_sets = pytest.mark.skipif(
     len(INSTRUCTION_SETS) < 2, reason="this processor has one instruction set"
@@ -590,6 +591,24 @@ def test_a_difference_of_what_is_not_finite_is_not_either(
             assert_same_difference(fast, reference, f, fvec, 1e-8)
 
 
+def test_of_few_residuals_norms_and_differences_are_minpacks_to_the_bit(
+    fast: Kernels, reference: Kernels
+) -> None:
+    for seed in range(300):
+        rng = np.random.default_rng([seed, 7])
+        m = int(rng.integers(1, FEW))
+        # the common range, both ends of it, and all sizes at once
+        lowest, highest = ((-3, 3), (-22, -17), (15, 20), (-300, 150))[seed % 4]
+        fvec, f = rng.normal(size=(2, m)) * 10 ** rng.uniform(lowest, highest, m)
+        f[rng.random(m) < 0.1] = 0
+        assert fast.norm(f) == reference.norm(f)
+        h = 10 ** rng.uniform(-9, 0)
+        column, norm = fast.difference(f, fvec, h)
+        expected, expected_norm = reference.difference(f, fvec, h)
+        assert column.tobytes() == expected.tobytes()
+        assert norm == expected_norm
+
+
 # --- The factorization --------------------------------------------------------------
 
 
@@ -716,6 +735,17 @@ def test_a_factorization_is_as_accurate_as_minpacks(
     assert (worst[0] <= 2.5).all()
     assert (worst[0] <= 4 * np.maximum(worst[1], 0.4)).all()
     assert (median[0] <= 2 * median[1] + 0.02).all()
+
+
+@pytest.mark.parametrize("kind", ["condition 1e4", "half the rank", "equal columns"])
+def test_of_few_residuals_dependent_columns_have_minpacks_factors_to_the_bit(
+    fast: Kernels, reference: Kernels, kind: str
+) -> None:
+    for jacobian, f in matrices(kind):
+        if len(f) < FEW:
+            ours, theirs = (k.factor(jacobian, f) for k in (fast, reference))
+            if fast.dependent:
+                assert [a.tobytes() for a in ours] == [a.tobytes() for a in theirs]
 
 
 @tried_or_not
@@ -1066,6 +1096,24 @@ def test_a_linear_fit_of_any_scale_is_solved(
 # --- The path -----------------------------------------------------------------------
 
 
+def test_hard_fits_take_minpacks_path() -> None:
+    """Those of Moré, Garbow and Hillstrom and of NIST; most have few residuals."""
+    fits = [
+        (problem.residuals, problem.scaled_start(factor), dfun)
+        for problem, factor in mgh.RUNS
+        for dfun in (None, problem.jacobian)
+    ] + [
+        (dataset.residuals, dataset.starts[start], dfun)
+        for dataset, start in nist.RUNS
+        for dfun in (None, dataset.jacobian)
+    ]
+    same = [
+        path(fit(*problem, kernels="fast")) == path(fit(*problem, kernels="reference"))
+        for problem in fits
+    ]
+    assert sum(same) >= 0.97 * len(fits)
+
+
 def test_ordinary_fits_take_minpacks_path() -> None:
     """Those that take another one, a step longer or shorter, end at the same place."""
     fits = 2100
@@ -1112,7 +1160,9 @@ def test_as_many_nist_runs_are_accurate_as_with_minpacks_kernels(
 ) -> None:
     """Differences leave a Jacobian eight digits at best.
 
-    Whether a standard deviation then has six is chance in a few runs.
+    Whether a standard deviation then has six is chance in a few runs. So it is for a
+    parameter where the default tolerances end the run before: with MINPACK's kernels
+    27 to 30 runs have six digits, from starts that differ by rounding errors.
     """
     ours, theirs = (
         sum(getattr(run, quantity) >= least for run in runs)
@@ -1121,7 +1171,9 @@ def test_as_many_nist_runs_are_accurate_as_with_minpacks_kernels(
             for kernels in ("fast", "reference")
         )
     )
-    chance = 3 if quantity == "stddev" and least == 6 and not analytic else 0
+    chance = 0
+    if least == 6 and not analytic:
+        chance = 3 if quantity == "stddev" else 0 if tight else 2
     assert ours >= theirs - chance
 
 

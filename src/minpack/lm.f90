@@ -155,57 +155,61 @@ contains
       call c_f_pointer(s%work_n, work_n, [s%n])
       call c_f_pointer(s%work_m, work_m, [s%m])
 
-      select case (s%stage)
-      case (START)
-         if (c_associated(s%lower)) call note_active(s, x)
-         call check_input(s, diag, x, x_trial)
+      do
+         select case (s%stage)
+         case (START)
+            if (c_associated(s%lower)) call note_active(s, x)
+            call check_input(s, diag, x, x_trial)
 
-      case (FIRST_RESIDUALS)
-         if (s%weighted == 0) s%fnorm_trial = norm(s%m, fvec_trial)
-         s%fnorm = s%fnorm_trial
-         s%stage = LINEARIZE
-         if (.not. is_usable(s, s%fnorm)) call finish_with(s, LM_NOT_FINITE)
-         call ask(s, LM_ACCEPT, then=s%stage)
+         case (FIRST_RESIDUALS)
+            if (s%weighted == 0) s%fnorm_trial = norm(s%m, fvec_trial)
+            s%fnorm = s%fnorm_trial
+            s%stage = LINEARIZE
+            if (.not. is_usable(s, s%fnorm)) call finish_with(s, LM_NOT_FINITE)
+            call ask(s, LM_ACCEPT, then=s%stage)
 
-      case (NORMS, NORMS_WEIGHED)
-         do j = 1, s%n
-            step(j) = norm(s%m, fjac(:, j))
-         end do
-         s%stage = merge(REPORT, FACTORIZE, s%stage == NORMS)
+         case (NORMS, NORMS_WEIGHED)
+            do j = 1, s%n
+               step(j) = norm(s%m, fjac(:, j))
+            end do
+            s%stage = merge(REPORT, FACTORIZE, s%stage == NORMS)
 
-      case (FACTORIZE)
-         if (s%deferred /= 0) then
-            call factor_differences(s%m, s%n, fjac, s%ldfjac, fvec_trial, step, ipvt, &
-                                    x_trial, work_n, fvec, s%fnorm, work_m, s%dependent, &
-                                    s%scratch)
-         end if
-         call keep_norms(s, step, acnorm=x_trial)
-         if (s%stage == FINISH) return
-         if (s%weighted /= 0) then
-            call c_f_pointer(s%fvec_weighted, fvec_weighted, [s%m])
-            call factor(s%m, s%n, fjac, s%ldfjac, ipvt, x_trial, step, work_n, fvec_weighted, &
-                        norm(s%m, fvec_weighted), work_m, s%dependent, s%scratch)
-         else if (s%deferred == 0) then
-            call factor(s%m, s%n, fjac, s%ldfjac, ipvt, x_trial, step, work_n, fvec, &
-                        s%fnorm, work_m, s%dependent, s%scratch)
-         end if
-         call test_gradient(s, norm, x, fjac, ipvt, diag, qtf, x_trial, work_n, work_m)
+         case (FACTORIZE)
+            if (s%deferred /= 0) then
+               call factor_differences(s%m, s%n, fjac, s%ldfjac, fvec_trial, step, ipvt, &
+                                       x_trial, work_n, fvec, s%fnorm, work_m, s%dependent, &
+                                       s%scratch)
+            end if
+            call keep_norms(s, step, acnorm=x_trial)
+            if (s%stage == FINISH) return
+            if (s%weighted /= 0) then
+               call c_f_pointer(s%fvec_weighted, fvec_weighted, [s%m])
+               call factor(s%m, s%n, fjac, s%ldfjac, ipvt, x_trial, step, work_n, &
+                           fvec_weighted, norm(s%m, fvec_weighted), work_m, &
+                           s%dependent, s%scratch)
+            else if (s%deferred == 0) then
+               call factor(s%m, s%n, fjac, s%ldfjac, ipvt, x_trial, step, work_n, fvec, &
+                           s%fnorm, work_m, s%dependent, s%scratch)
+            end if
+            call test_gradient(s, norm, x, fjac, ipvt, diag, qtf, x_trial, work_n, work_m)
 
-      case (PROPOSE)
-         if (c_associated(s%lower)) then
-            call find_bounded_step(s, norm, x, fjac, ipvt, diag, qtf, step)
-         else
-            call lmpar(norm, s%n, fjac, s%ldfjac, ipvt, diag, qtf, s%delta, s%par, &
-                       step, x_trial, work_n, work_m)
-            step = -step
-         end if
-         call make_trial_point(s, norm, x, diag, step, x_trial, work_n)
+         case (PROPOSE)
+            if (c_associated(s%lower)) then
+               call find_bounded_step(s, norm, x, fjac, ipvt, diag, qtf, step)
+            else
+               call lmpar(norm, s%n, fjac, s%ldfjac, ipvt, diag, qtf, s%delta, s%par, &
+                          step, x_trial, work_n, work_m)
+               step = -step
+            end if
+            call make_trial_point(s, norm, x, diag, step, x_trial, work_n)
 
-      case (JUDGE)
-         if (s%weighted == 0) s%fnorm_trial = norm(s%m, fvec_trial)
-         call judge_step(s, norm, s%fnorm_trial, x, fjac, ipvt, diag, qtf, &
-                         x_trial, step, work_n)
-      end select
+         case (JUDGE)
+            if (s%weighted == 0) s%fnorm_trial = norm(s%m, fvec_trial)
+            call judge_step(s, norm, s%fnorm_trial, x, fjac, ipvt, diag, qtf, &
+                            x_trial, step, work_n)
+         end select
+         if (s%stage /= PROPOSE .or. s%request /= NOTHING) exit ! else with the same arrays
+      end do
    end subroutine
 
    subroutine ask(s, request, then)

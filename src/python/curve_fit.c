@@ -232,7 +232,7 @@ PyObject *solve_curve_fit(PyObject *module, PyObject *const *args, Py_ssize_t na
     /* Everything is checked before the first call. */
     int absolute_sigma = PyObject_IsTrue(args[ABSOLUTE_SIGMA]);
     int finite_only = PyObject_IsTrue(args[CHECK_FINITE]);
-    int full_output = PyObject_IsTrue(args[FULL_OUTPUT]);
+    int full_output = self.shows_arrays = PyObject_IsTrue(args[FULL_OUTPUT]);
     if (absolute_sigma < 0 || finite_only < 0 || full_output < 0)
         goto fail;
     int is_compiled =

@@ -8,6 +8,9 @@
 /* WORTH_UNLOCKING in residuals, for a pass over them that multiplies once or twice. */
 #define MANY_RESIDUALS 50000
 #define COMPLEX_STEP 1e-20 /* relative to x */
+/* So many numbers lie in one block with the rest where nobody sees them: another array
+ * would take longer to make than to use. */
+#define SMALL_JACOBIAN 4096
 
 /* --- Arguments ------------------------------------------------------------- */
 
@@ -141,15 +144,18 @@ static int accept_trial(fit *self)
     if (is_ours_alone(self->trial)) { /* kept, not copied */
         Py_XSETREF(self->fvec, self->trial);
         self->trial = NULL;
-    } else {
-        if (self->fvec == NULL) {
-            self->fvec = (PyArrayObject *)PyArray_SimpleNew(1, &m, NPY_DOUBLE); /* new */
-            if (self->fvec == NULL)
-                return -1;
-        }
-        memcpy(doubles(self->fvec), doubles(self->trial), (size_t)m * sizeof(double));
+        s->fvec = doubles(self->fvec);
+        return 0;
     }
-    s->fvec = doubles(self->fvec);
+    s->fvec = self->own_fvec;
+    if (s->fvec == NULL) {
+        if (self->fvec == NULL)
+            self->fvec = (PyArrayObject *)PyArray_SimpleNew(1, &m, NPY_DOUBLE); /* new */
+        if (self->fvec == NULL)
+            return -1;
+        s->fvec = doubles(self->fvec);
+    }
+    memcpy(s->fvec, doubles(self->trial), (size_t)m * sizeof(double));
     return 0;
 }
 
@@ -284,9 +290,11 @@ static int allocate_work(fit *self, size_t m, size_t n)
     size_t bounds = self->lower != NULL ? lm_bounds_work(s->n) : 0;
     size_t active = self->lower != NULL ? numbers(4 * n * sizeof(int)) : 0;
     size_t ipvt = numbers(n * sizeof(int));
+    int own = self->fjac == NULL;
+    size_t fvec = own ? m : 0, fjac = own ? m * n : 0;
 
-    self->work =
-        PyMem_New(double, 5 * n + m + weighted + scratch + bounds + active + ipvt);
+    self->work = PyMem_New(double, 5 * n + m + weighted + scratch + bounds + active + ipvt
+                                       + fvec + fjac);
     if (self->work == NULL) {
         PyErr_NoMemory();
         return -1;
@@ -303,6 +311,12 @@ static int allocate_work(fit *self, size_t m, size_t n)
     s->bounds_work = take(&free, bounds);
     s->active = (int *)take(&free, active);
     s->ipvt = (int *)take(&free, ipvt);
+    if (own) {
+        self->own_fvec = take(&free, fvec);
+        s->fjac = take(&free, fjac);
+    } else {
+        s->fjac = doubles(self->fjac);
+    }
     return 0;
 }
 
@@ -322,9 +336,11 @@ int fit_allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag)
     s->ldfjac = (int)m;
     s->deferred = !s->kernels.faithful && !s->analytic && (double)m * n >= WORTH_DEFERRING
                   && self->lower == NULL && self->diff_step == NULL && !s->last_jacobian;
-    self->fjac = (PyArrayObject *)PyArray_SimpleNew(2, shape, NPY_DOUBLE); /* new */
-    if (self->fjac == NULL)
-        return -1;
+    if (self->shows_arrays || (double)m * n > SMALL_JACOBIAN) {
+        self->fjac = (PyArrayObject *)PyArray_SimpleNew(2, shape, NPY_DOUBLE); /* new */
+        if (self->fjac == NULL)
+            return -1;
+    }
     if (s->last_jacobian) {
         self->jac = (PyArrayObject *)PyArray_SimpleNew(2, shape, NPY_DOUBLE); /* new */
         if (self->jac == NULL)
@@ -333,7 +349,6 @@ int fit_allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag)
     if (allocate_work(self, (size_t)m, (size_t)n) < 0)
         return -1;
     s->x = doubles(self->x);
-    s->fjac = doubles(self->fjac);
     if (self->lower != NULL) {
         s->lower = doubles(self->lower);
         s->upper = doubles(self->upper);

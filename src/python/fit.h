@@ -29,8 +29,11 @@ typedef struct fit {
     int (*observe)(struct fit *self);
     PyObject *observer; /* borrowed: what observe calls */
     int stopped;        /* it has ended the fit */
+    int shows_arrays;   /* fvec and fjac, by fit_finish or otherwise, not x alone */
     double *work;       /* the arrays of the state that nobody else sees, and scratch */
-    /* The arrays of the result. All references are ours, or NULL. */
+    double *own_fvec;   /* (m) in it, or NULL */
+    /* The arrays of the result. All references are ours, or NULL; fvec and fjac may be
+     * so where they are not shown. */
     PyArrayObject *x;     /* (n,) */
     PyArrayObject *fvec;  /* (m,) */
     PyArrayObject *fjac;  /* (n, m) */

@@ -274,6 +274,8 @@ PyObject *solve_least_squares(PyObject *module, PyObject *const *args, Py_ssize_
         return NULL;
     }
 
+    self.shows_arrays = 1;
+
     /* Everything is checked before the first call. */
     args_tuple = PySequence_Tuple(args[ARGS]); /* new */
     no_args = PyTuple_New(0);                  /* new */

@@ -94,7 +94,7 @@ PyObject *solve_leastsq(PyObject *module, PyObject *const *args, Py_ssize_t narg
     }
 
     /* Everything is checked before the first call. */
-    int full_output = PyObject_IsTrue(args[FULL_OUTPUT]);
+    int full_output = self.shows_arrays = PyObject_IsTrue(args[FULL_OUTPUT]);
     extra = PyTuple_Check(args[ARGS]) ? Py_NewRef(args[ARGS])
                                       : PyTuple_Pack(1, args[ARGS]); /* new */
     if (full_output < 0 || extra == NULL)

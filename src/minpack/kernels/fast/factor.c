@@ -68,7 +68,7 @@ void KERNEL(factor)(int m, int n, double *fjac, int ldfjac, int *ipvt,
         return;
     }
 
-    if (!in_range || m < 2 * LANES) { /* too few rows to gain anything */
+    if (!in_range || m < FEW) {
         minpack_reference_factor(m, n, fjac, ldfjac, ipvt, acnorm, rdiag, work_n, fvec,
                                  fnorm, qtf, dependent, scratch);
     } else {

@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LANES 8   /* numbers that are worked on at once, and partial sums */
+#define LANES 8 /* numbers that are worked on at once, and partial sums */
+#define FEW 32  /* rows: fewer have MINPACK's arithmetic, but for the normal equations */
 #define SMALL 256 /* rows: with so few the triangle is not worth making */
 
 #ifndef INSTRUCTION_SET

@@ -5,6 +5,10 @@
 #include "fast.h"
 #include "lanes.h"
 
+/* MINPACK scales what is not between these, or not far from them. */
+#define SMALLEST_UNSCALED 1e-19
+#define LARGEST_UNSCALED 1e17
+
 enum { AHEAD = 128 }; /* numbers from what is worked on to what is fetched */
 
 /* The root of a sum of squares; by the reference where a square may have overflowed or
@@ -16,17 +20,27 @@ static double norm_or_reference(double square, int m, const double *x)
     return minpack_reference_norm(m, x);
 }
 
+/* MINPACK's norm, to the bit: one sum of squares, unless some need scaling. */
+static double norm_of_few(int m, const double *x)
+{
+    double square = 0;
+    int scaled = 0;
+
+    for (int i = 0; i < m; i++) {
+        double size = fabs(x[i]);
+        square += size * size;
+        scaled |= !(size < LARGEST_UNSCALED) || (size < SMALLEST_UNSCALED && size != 0);
+    }
+    return scaled ? minpack_reference_norm(m, x) : sqrt(square);
+}
+
 double KERNEL(norm)(int m, const double *x)
 {
     lanes even = broadcast(0.0), odd = even;
     int row;
 
-    if (m < LANES) {
-        double square = 0;
-        for (row = 0; row < m; row++)
-            square += x[row] * x[row];
-        return norm_or_reference(square, m, x);
-    }
+    if (m < FEW)
+        return norm_of_few(m, x);
     for (row = 0; row + 2 * LANES <= m; row += 2 * LANES) {
         fetch(x + row + AHEAD);
         fetch(x + row + AHEAD + LANES);
@@ -49,13 +63,10 @@ double KERNEL(difference)(int m, const double *f, const double *fvec, double h,
 
     if (!(h > DBL_MIN))
         return minpack_reference_difference(m, f, fvec, h, column);
-    if (m < LANES) {
-        double square = 0;
-        for (row = 0; row < m; row++) {
-            column[row] = (f[row] - fvec[row]) * (1 / h);
-            square += column[row] * column[row];
-        }
-        return norm_or_reference(square, m, column);
+    if (m < FEW) {
+        for (row = 0; row < m; row++)
+            column[row] = (f[row] - fvec[row]) / h;
+        return norm_of_few(m, column);
     }
     for (row = 0; row + 2 * LANES <= m; row += 2 * LANES) {
         for (int ahead = AHEAD; ahead < AHEAD + 2 * LANES; ahead += LANES) {
