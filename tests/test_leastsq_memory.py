@@ -145,6 +145,36 @@ def test_what_a_function_returned_stays_as_it_was(fit: Fit) -> None:
             assert not np.shares_memory(now, array), name
 
 
+@pytest.mark.parametrize("points", [20, 2000])
+@pytest.mark.parametrize("kernels", ["fast", "reference"])
+def test_the_answer_is_the_same_where_no_arrays_are_wanted(
+    points: int, kernels: str
+) -> None:
+    """Whoever holds the residuals, now the function and now the fit alone."""
+    t = np.linspace(0.0, 3.0, points)
+    buffer = np.empty(points)
+    calls = 0
+
+    def alternating(x: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        fresh = x[0] * np.exp(-x[1] * t) + x[2] - 2 / (1 + t)
+        if calls % 3:
+            return fresh
+        buffer[:] = fresh
+        return buffer
+
+    answers = []
+    for full_output in (False, True):
+        calls = 0
+        result = leastsq(
+            alternating, np.ones(3), full_output=full_output, kernels=kernels
+        )
+        answers.append((result[0].tobytes(), result[-1], calls))
+    assert answers[0] == answers[1]
+    assert answers[0][2] > 10
+
+
 @each_fit
 @pytest.mark.parametrize("spoil", [False, True])
 def test_one_buffer_is_as_good_as_fresh_arrays(fit: Fit, spoil: bool) -> None:
