@@ -182,6 +182,19 @@ def test_equal_bounds_fix_a_parameter() -> None:
     assert not fit.jac[:, 1].any()
 
 
+@pytest.mark.parametrize("pull", [-1, 1])
+def test_what_equal_bounds_fix_does_not_count_in_the_gradient(pull: float) -> None:
+    fit = minpack.least_squares(
+        lambda x: np.array([x[0] - 1, x[1] - 1 - pull]),
+        [1, 1],
+        jac=lambda x: np.eye(2),
+        bounds=([-np.inf, 1], [np.inf, 1]),
+    )
+    assert fit.status == 1
+    assert fit.nfev == 1
+    assert fit.x.tolist() == [1, 1]
+
+
 def test_everything_may_be_fixed() -> None:
     fit = minpack.least_squares(residuals, [1, 1, 0], bounds=([1, 1, 0], [1, 1, 0]))
     assert fit.x.tolist() == [1, 1, 0]

@@ -437,29 +437,35 @@ contains
 
    !> The largest cosine between fvec and a column of J: max |(R'Q'f)_j| over
    !> |fvec| |J e_j|. With bounds, that of the projected gradient: a parameter that its
-   !> bound holds back does not count.
+   !> bounds hold back does not count.
    function largest_cosine(s, r, ipvt, qtf, acnorm) result(gnorm)
       type(lm_state), intent(in) :: s
       real(wp), intent(in) :: r(s%ldfjac, s%n), qtf(s%n), acnorm(s%n)
       integer(c_int), intent(in) :: ipvt(s%n)
       real(wp) :: gnorm
       real(wp) :: total
-      integer :: i, j
+      integer :: i, j, k
+      real(wp), pointer, contiguous :: lower(:), upper(:)
       integer(c_int), pointer, contiguous :: active(:)
 
       gnorm = 0
       if (s%fnorm == 0) return
-      if (c_associated(s%lower)) call c_f_pointer(s%active, active, [s%n])
+      if (c_associated(s%lower)) then
+         call c_f_pointer(s%lower, lower, [s%n])
+         call c_f_pointer(s%upper, upper, [s%n])
+         call c_f_pointer(s%active, active, [s%n])
+      end if
       do j = 1, s%n
-         if (acnorm(ipvt(j)) == 0) cycle
+         k = ipvt(j)
+         if (acnorm(k) == 0) cycle
          total = 0
          do i = 1, j
             total = total + r(i, j)*(qtf(i)/s%fnorm)
          end do
          if (c_associated(s%lower)) then
-            if (is_blocked(active(ipvt(j)), total)) cycle
+            if (lower(k) == upper(k) .or. is_blocked(active(k), total)) cycle
          end if
-         gnorm = larger(gnorm, abs(total/acnorm(ipvt(j))))
+         gnorm = larger(gnorm, abs(total/acnorm(k)))
       end do
    end function
 
