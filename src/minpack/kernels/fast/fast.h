@@ -48,8 +48,8 @@ typedef struct {
     double *top;        /* (n, n) the first n rows of J */
     double *r;          /* (ldr, n + 1) the triangle and Q'f as its last column, or all
                            of J and f where m is small */
-    double *v;          /* (ldr) a reflection */
-    double *block;      /* (lda, n + 1) the rows that are being annihilated */
+    double *v;          /* (ldr) a reflection, or what is left of the columns */
+    double *block;      /* (lda, n + 1) the rows that are being factored */
 } workspace;
 
 static inline size_t lm_ldr(int m, int n)

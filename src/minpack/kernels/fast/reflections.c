@@ -284,7 +284,7 @@ void KERNEL(pivot)(workspace w, int m, int n, int *ipvt, double *square,
             int count = n + 1 - k < PANEL ? n + 1 - k : PANEL;
             int own = k == j;
             double *column[PANEL];
-            double dot[PANEL], w[PANEL];
+            double dot[PANEL], weight[PANEL];
             for (int c = 0; c < PANEL; c++)
                 column[c] = r + (size_t)(k + c) * ldr + first;
             if (own)
@@ -295,10 +295,10 @@ void KERNEL(pivot)(workspace w, int m, int n, int *ipvt, double *square,
                 rj[j] = h.beta;
             }
             for (int c = own; c < count; c++)
-                w[c] = h.g * (h.head * column[c][j - first] + dot[c]);
-            any_subtract(count - own, rows, x, column + own, w + own);
+                weight[c] = h.g * (h.head * column[c][j - first] + dot[c]);
+            any_subtract(count - own, rows, x, column + own, weight + own);
             for (int c = own; c < count; c++)
-                column[c][j - first] -= w[c] * h.head;
+                column[c][j - first] -= weight[c] * h.head;
         }
         for (int k = j + 1; k < n; k++) {
             double *rk = r + (size_t)k * ldr;
