@@ -35,7 +35,7 @@ from contract.calls import (
     rate,
     sum_alone,
 )
-from minpack import _minpack, curve_fit, leastsq
+from minpack import _minpack, curve_fit, curve_fit_batch, leastsq, leastsq_batch
 
 SOURCE = Path(__file__).with_name("failing_allocations.c")
 T = np.linspace(0.0, 1.0, 1000)
@@ -245,8 +245,14 @@ def plain(item: Any) -> Any:
 
 def outcome(call: Call) -> str:
     """How the call ends."""
+    fit, fit_many = (
+        (curve_fit, curve_fit_batch) if "f" in call else (leastsq, leastsq_batch)
+    )
     try:
-        return repr(plain(curve_fit(**call) if "f" in call else leastsq(**call)))
+        if "workers" not in call:
+            return repr(plain(fit(**call)))
+        result = fit_many(**call)
+        return repr([result.x.tolist(), result.cov.tolist(), result.nfev.tolist()])
     except MemoryError:
         return "MemoryError"
     except Exception as error:
@@ -316,6 +322,75 @@ def test_a_failed_allocation_is_a_memory_error_and_leaks_nothing(
     expected = act()
     for name in ("leastsq", "curve_fit"):
         monkeypatch.setattr(_minpack, name, memory.failing(getattr(_minpack, name)))
+    fail_each_allocation(memory, alone, act, expected)
+
+
+def batch(**changes: Any) -> Call:
+    """A call of curve_fit_batch: three fits of two parameters, with `changes`."""
+    t = np.linspace(0.0, 4.0, 10)
+    rates = np.array([[1.3], [0.4], [2.0]])
+    return {
+        "f": lambda t, a, b: b * np.exp(-a * t),
+        "xdata": t,
+        "ydata": 2.5 * np.exp(-rates * t) + 0.05 * np.cos(7.0 * t),
+        "p0": np.ones(2),
+        "workers": 1,
+    } | changes
+
+
+def batch_derivatives(t: Any, a: Any, b: Any) -> Any:
+    e = np.exp(-a * t)
+    return np.stack([-b * t * e, e], axis=-1)
+
+
+def in_the_end(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A model that is `function` once the batch is under way."""
+    calls = itertools.count(1)
+
+    def model(t: Any, a: Any, b: Any) -> Any:
+        return function(t, a, b) if next(calls) > 6 else b * np.exp(-a * t)
+
+    return model
+
+
+BATCHES: dict[str, Callable[[], Call]] = {
+    "model": batch,
+    "sigma, jac": lambda: batch(sigma=np.ones(10), jac=batch_derivatives),
+    "mask, bounds": lambda: batch(mask=np.arange(10) > 8, bounds=(0, 2)),
+    "x of its own": lambda: batch(xdata=np.linspace(np.zeros(3), 4, 10, axis=1)),
+    "values in lists": lambda: batch(f=lambda t, a, b: (b - a * t).tolist()),
+    "values in float32": lambda: batch(f=lambda t, a, b: np.float32(b - a * t)),
+    "values of the wrong shape": lambda: batch(
+        f=in_the_end(lambda *p: np.ones((2, 3, 4)))
+    ),
+    "model raises": lambda: batch(f=in_the_end(lambda t, *p: raising(ValueError)(t))),
+    "residuals": lambda: {
+        "func": lambda x, rows: x[:, :1] * np.exp(-x[:, 1:] * T[::100]) - 0.5,
+        "x0": np.ones((3, 2)),
+        "workers": 1,
+    },
+}
+
+
+@each_extent
+@pytest.mark.parametrize("entry", ["batch", "batch_work"])
+@pytest.mark.parametrize("make", BATCHES.values(), ids=BATCHES)
+def test_a_failed_allocation_ends_a_batch_and_leaks_nothing(
+    memory: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    make: Callable[[], Call],
+    entry: str,
+    alone: bool,
+) -> None:
+    def act() -> str:
+        call = build(make, memory)
+        before = references(call)
+        ended = outcome(call)
+        assert references(call) == before
+        return ended
+
+    expected = act()
+    monkeypatch.setattr(_minpack, entry, memory.failing(getattr(_minpack, entry)))
     fail_each_allocation(memory, alone, act, expected)
 
 
