@@ -68,9 +68,12 @@ def hotspots() -> str:
 
 def profile(name: str, m: int, n: int) -> list[tuple[float, str, str]]:
     """Return percent, library and function, those with most samples first."""
+    # Dask leaves settings of malloc behind that make it return memory at every chance.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")}
     worker = subprocess.Popen(
         [sys.executable, str(Path(__file__)), name, str(m), str(n)],
         stdout=subprocess.PIPE,
+        env=environment,
     )
     try:
         assert worker.stdout is not None
