@@ -8,9 +8,10 @@
 /* WORTH_UNLOCKING in residuals, for a pass over them that multiplies once or twice. */
 #define MANY_RESIDUALS 50000
 #define COMPLEX_STEP 1e-20 /* relative to x */
-/* So many numbers lie in one block with the rest where nobody sees them: another array
- * would take longer to make than to use. */
-#define SMALL_JACOBIAN 4096
+/* From so many bytes on NumPy asks for huge pages; what is smaller and not shown lies in
+ * one block with the rest. */
+#define LARGE_ARRAY 4194304.0
+#define LINE 8 /* numbers in a line of the cache */
 
 /* --- Arguments ------------------------------------------------------------- */
 
@@ -291,7 +292,7 @@ static int allocate_work(fit *self, size_t m, size_t n)
     size_t active = self->lower != NULL ? numbers(4 * n * sizeof(int)) : 0;
     size_t ipvt = numbers(n * sizeof(int));
     int own = self->fjac == NULL;
-    size_t fvec = own ? m : 0, fjac = own ? m * n : 0;
+    size_t fvec = own ? m : 0, fjac = own ? (size_t)s->ldfjac * n + LINE : 0;
 
     self->work = PyMem_New(double, 5 * n + m + weighted + scratch + bounds + active + ipvt
                                        + fvec + fjac);
@@ -312,12 +313,21 @@ static int allocate_work(fit *self, size_t m, size_t n)
     s->active = (int *)take(&free, active);
     s->ipvt = (int *)take(&free, ipvt);
     if (own) {
-        self->own_fvec = take(&free, fvec);
         s->fjac = take(&free, fjac);
+        s->fjac += -((uintptr_t)s->fjac / sizeof(double)) % LINE;
+        self->own_fvec = take(&free, fvec);
     } else {
         s->fjac = doubles(self->fjac);
     }
     return 0;
+}
+
+/* Of a Jacobian whose columns begin with a line of the cache: loads and stores that cross
+ * two are slow. With a power of two the columns would meet in the same lines. */
+static int leading_dimension(int m)
+{
+    int lines = (m + LINE - 1) / LINE;
+    return (lines + (lines % 64 == 0)) * LINE;
 }
 
 int fit_allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag)
@@ -336,7 +346,10 @@ int fit_allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag)
     s->ldfjac = (int)m;
     s->deferred = !s->kernels.faithful && !s->analytic && (double)m * n >= WORTH_DEFERRING
                   && self->lower == NULL && self->diff_step == NULL && !s->last_jacobian;
-    if (self->shows_arrays || (double)m * n > SMALL_JACOBIAN) {
+    if (!self->shows_arrays && (double)m * n * sizeof(double) < LARGE_ARRAY) {
+        if (!s->analytic) /* else user's functions write it, without gaps */
+            s->ldfjac = leading_dimension(s->m);
+    } else {
         self->fjac = (PyArrayObject *)PyArray_SimpleNew(2, shape, NPY_DOUBLE); /* new */
         if (self->fjac == NULL)
             return -1;
