@@ -6,6 +6,7 @@
 #   debug     the whole suite on unoptimized Fortran with all of gfortran's run-time
 #             checks, and its arithmetic trapped where infinities are no part of it
 #   valgrind  a representative part under valgrind's memcheck
+#   aarch64   the bits of some fits on an emulated processor of the other kind
 #   coverage  the lines of Python, C and Fortran that the suite reaches
 #
 # Usage: tools/check-deep.sh [check]...     (all of them, unless told)
@@ -174,6 +175,51 @@ sys.exit(bool(ours))
 END
 }
 
+# The library for this machine and for aarch64, and a program that prints the hashes of
+# the same fits: by the reference kernels, and by the fast ones of each instruction set.
+check_aarch64() {
+    local cross=aarch64-linux-gnu
+    if ! command -v qemu-aarch64 "$cross-gcc" "$cross-gfortran" >/dev/null; then
+        tools/apt-install.sh "gcc-$cross" "gfortran-$cross" libc6-dev-arm64-cross qemu-user
+    fi
+    cat >"$deep/aarch64.ini" <<END
+[binaries]
+c = '$cross-gcc'
+fortran = '$cross-gfortran'
+ar = '$cross-ar'
+[host_machine]
+system = 'linux'
+cpu_family = 'aarch64'
+cpu = 'aarch64'
+endian = 'little'
+END
+    PATH="$venv/bin:$PATH"
+    bits_program here gcc
+    bits_program aarch64 "$cross-gcc" --cross-file "$deep/aarch64.ini"
+    "$deep/here/bits" reference >"$deep/here.reference"
+    "$deep/here/bits" baseline >"$deep/here.fast"
+    for name in x86-64-v3 x86-64-v4; do
+        if "$deep/here/bits" $name >"$deep/here.$name"; then
+            cmp "$deep/here.fast" "$deep/here.$name"
+        fi
+    done
+    emulated() { qemu-aarch64 -L "/usr/$cross" "$deep/aarch64/bits" "$1"; }
+    emulated reference | diff "$deep/here.reference" -
+    emulated baseline | diff "$deep/here.fast" -
+    echo "$(cat "$deep"/here.reference "$deep"/here.fast | wc -l) fits have the same bits"
+}
+
+# bits_program NAME COMPILER OPTION...: tests/bits.c with the library, in build/deep/NAME.
+bits_program() {
+    local name=$1 compiler=$2
+    shift 2
+    rm -rf "${deep:?}/$name"
+    meson setup "$deep/$name" src/minpack "$@" >"$deep/$name.log" 2>&1
+    meson compile -C "$deep/$name" >>"$deep/$name.log" 2>&1
+    "$compiler" -std=c11 -O2 -ffp-contract=off -Isrc/minpack tests/bits.c \
+        "$deep/$name/libminpack.a" -lm -o "$deep/$name/bits"
+}
+
 check_coverage() {
     build coverage -Dbuildtype=debug -Db_coverage=true
     suite coverage env COVERAGE_FILE="$deep/.coverage" \
@@ -205,5 +251,5 @@ main() {
     exit $failed
 }
 
-[ $# -gt 0 ] || set -- asan debug valgrind coverage
+[ $# -gt 0 ] || set -- asan debug valgrind aarch64 coverage
 main "$@"
