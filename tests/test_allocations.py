@@ -307,11 +307,15 @@ def fail_each_allocation(
     assert outcomes == {expected, "MemoryError"}
 
 
-@each_extent
-@pytest.mark.parametrize("make", CALLS.values(), ids=CALLS)
-def test_a_failed_allocation_is_a_memory_error_and_leaks_nothing(
-    memory: Any, monkeypatch: pytest.MonkeyPatch, make: Callable[[], Call], alone: bool
+def fail_within(
+    memory: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    make: Callable[[], Call],
+    entries: list[str],
+    alone: bool,
 ) -> None:
+    """Let a call meet each allocation failing that these functions of ours make."""
+
     def act() -> str:
         call = build(make, memory)
         before = references(call)
@@ -320,9 +324,17 @@ def test_a_failed_allocation_is_a_memory_error_and_leaks_nothing(
         return ended
 
     expected = act()
-    for name in ("leastsq", "curve_fit"):
+    for name in entries:
         monkeypatch.setattr(_minpack, name, memory.failing(getattr(_minpack, name)))
     fail_each_allocation(memory, alone, act, expected)
+
+
+@each_extent
+@pytest.mark.parametrize("make", CALLS.values(), ids=CALLS)
+def test_a_failed_allocation_is_a_memory_error_and_leaks_nothing(
+    memory: Any, monkeypatch: pytest.MonkeyPatch, make: Callable[[], Call], alone: bool
+) -> None:
+    fail_within(memory, monkeypatch, make, ["leastsq", "curve_fit"], alone)
 
 
 def batch(**changes: Any) -> Call:
@@ -382,16 +394,7 @@ def test_a_failed_allocation_ends_a_batch_and_leaks_nothing(
     entry: str,
     alone: bool,
 ) -> None:
-    def act() -> str:
-        call = build(make, memory)
-        before = references(call)
-        ended = outcome(call)
-        assert references(call) == before
-        return ended
-
-    expected = act()
-    monkeypatch.setattr(_minpack, entry, memory.failing(getattr(_minpack, entry)))
-    fail_each_allocation(memory, alone, act, expected)
+    fail_within(memory, monkeypatch, make, [entry], alone)
 
 
 @each_extent

@@ -165,13 +165,12 @@ static void load_fit(worker *w, slot *own, npy_intp i)
             s->m += !own->mask[j];
         s->ldfjac = s->m;
     }
-    s->deferred =
-        !s->analytic && b->lower == NULL && (double)s->m * s->n >= WORTH_DEFERRING;
     memcpy(s->x, row_of(b->x, i), (size_t)s->n * sizeof(double));
     if (b->lower != NULL) {
         s->lower = (const double *)row_of(b->lower, i);
         s->upper = (const double *)row_of(b->upper, i);
     }
+    s->deferred = is_worth_deferring(s);
     if (!b->is_curve)
         return;
     read_row(b->ydata, i, b->points, own->mask, own->y);

@@ -170,7 +170,7 @@ static PyObject *covariance(fit *self, int absolute_sigma, int *known)
 }
 
 /* Returns a new reference, or NULL. */
-static PyObject *result(fit *self, int absolute_sigma, int full_output)
+static PyObject *result(fit *self, int absolute_sigma)
 {
     lm_state *s = &self->state;
     int known;
@@ -178,7 +178,7 @@ static PyObject *result(fit *self, int absolute_sigma, int full_output)
     PyObject *cov = covariance(self, absolute_sigma, &known); /* new */
     if (cov == NULL)
         return NULL;
-    if (!full_output)
+    if (!self->shows_arrays)
         return Py_BuildValue("ONii", self->x, cov /* steals */, s->info, known);
     if (fit_finish(self) < 0) {
         Py_DECREF(cov);
@@ -232,8 +232,8 @@ PyObject *solve_curve_fit(PyObject *module, PyObject *const *args, Py_ssize_t na
     /* Everything is checked before the first call. */
     int absolute_sigma = PyObject_IsTrue(args[ABSOLUTE_SIGMA]);
     int finite_only = PyObject_IsTrue(args[CHECK_FINITE]);
-    int full_output = self.shows_arrays = PyObject_IsTrue(args[FULL_OUTPUT]);
-    if (absolute_sigma < 0 || finite_only < 0 || full_output < 0)
+    self.shows_arrays = PyObject_IsTrue(args[FULL_OUTPUT]);
+    if (absolute_sigma < 0 || finite_only < 0 || self.shows_arrays < 0)
         goto fail;
     int is_compiled =
         compiled_part_take(&part, args[F], "f", args[JAC], "jac", args[USER_DATA]);
@@ -257,7 +257,7 @@ PyObject *solve_curve_fit(PyObject *module, PyObject *const *args, Py_ssize_t na
 
     if (is_compiled ? run_compiled(&self, &part, diag) < 0 : run(&self, diag) < 0)
         goto fail;
-    answer = result(&self, absolute_sigma, full_output);
+    answer = result(&self, absolute_sigma);
 fail:
     Py_XDECREF(diag);
     compiled_part_clear(&part);

@@ -344,8 +344,6 @@ int fit_allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag)
     s->m = (int)m;
     s->n = (int)n;
     s->ldfjac = (int)m;
-    s->deferred = !s->kernels.faithful && !s->analytic && (double)m * n >= WORTH_DEFERRING
-                  && self->lower == NULL && self->diff_step == NULL && !s->last_jacobian;
     if (!self->shows_arrays && (double)m * n * sizeof(double) < LARGE_ARRAY) {
         if (!s->analytic) /* else user's functions write it, without gaps */
             s->ldfjac = leading_dimension(s->m);
@@ -368,6 +366,7 @@ int fit_allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag)
     }
     if (self->diff_step != NULL)
         s->diff_step = doubles(self->diff_step);
+    s->deferred = is_worth_deferring(s);
     s->mode = diag != NULL ? 2 : 1;
     if (diag != NULL)
         memcpy(s->diag, doubles(diag), (size_t)n * sizeof(double));

@@ -15,6 +15,14 @@
  * form the differences in the factorization. */
 #define WORTH_DEFERRING 150000.0
 
+/* For a state that is ready but for that. */
+static inline int is_worth_deferring(const lm_state *s)
+{
+    return !s->kernels.faithful && !s->analytic && s->lower == NULL
+           && s->diff_step == NULL && !s->last_jacobian
+           && (double)s->m * s->n >= WORTH_DEFERRING;
+}
+
 /* Filled with zeros first. */
 typedef struct fit {
     lm_state state;

@@ -60,11 +60,11 @@ static int read_options(fit *self, PyObject *module, PyObject *const *args,
 }
 
 /* Returns a new reference, or NULL. */
-static PyObject *result(fit *self, int full_output)
+static PyObject *result(fit *self)
 {
     lm_state *s = &self->state;
 
-    if (!full_output)
+    if (!self->shows_arrays)
         return Py_BuildValue("Oi", self->x, s->info);
     PyObject *cov = fit_covariance(self); /* new */
     if (cov == NULL)
@@ -94,10 +94,10 @@ PyObject *solve_leastsq(PyObject *module, PyObject *const *args, Py_ssize_t narg
     }
 
     /* Everything is checked before the first call. */
-    int full_output = self.shows_arrays = PyObject_IsTrue(args[FULL_OUTPUT]);
+    self.shows_arrays = PyObject_IsTrue(args[FULL_OUTPUT]);
     extra = PyTuple_Check(args[ARGS]) ? Py_NewRef(args[ARGS])
                                       : PyTuple_Pack(1, args[ARGS]); /* new */
-    if (full_output < 0 || extra == NULL)
+    if (self.shows_arrays < 0 || extra == NULL)
         goto fail;
     is_compiled = compiled_part_take(&part, args[FUNC], "func", args[DFUN], "Dfun",
                                      args[USER_DATA]);
@@ -116,7 +116,7 @@ PyObject *solve_leastsq(PyObject *module, PyObject *const *args, Py_ssize_t narg
                           args[EPSFCN] == Py_None ? &self.state.epsfcn : NULL)
         < 0)
         goto fail;
-    answer = result(&self, full_output);
+    answer = result(&self);
 fail:
     Py_XDECREF(extra);
     Py_XDECREF(diag);

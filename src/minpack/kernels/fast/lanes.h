@@ -90,6 +90,31 @@ INLINE lanes scaled_difference(lanes a, lanes b, lanes c)
     return a;
 }
 
+/* to = (f - fvec) inverse in as many pairs of lanes as m rows have, with their squares
+ * added to even and odd. What is so many numbers ahead is fetched, unless it is 0.
+ * Returns the row after them. */
+INLINE int difference_pairs(int m, const double *f, const double *fvec, lanes inverse,
+                            double *to, lanes *even, lanes *odd, int ahead)
+{
+    int row;
+
+    for (row = 0; row + 2 * LANES <= m; row += 2 * LANES) {
+        for (int next = ahead; ahead > 0 && next < ahead + 2 * LANES; next += LANES) {
+            fetch(f + row + next);
+            fetch(fvec + row + next);
+            __builtin_prefetch(to + row + next, 1);
+        }
+        lanes a = scaled_difference(load(f + row), load(fvec + row), inverse);
+        lanes b =
+            scaled_difference(load(f + row + LANES), load(fvec + row + LANES), inverse);
+        store(to + row, a);
+        store(to + row + LANES, b);
+        *even = add_product(*even, a, a);
+        *odd = add_product(*odd, b, b);
+    }
+    return row;
+}
+
 /* Halves are added to each other until one number is left:
  * ((v0 + v4) + (v2 + v6)) + ((v1 + v5) + (v3 + v7)). */
 INLINE double sum(lanes v)

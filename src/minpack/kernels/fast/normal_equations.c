@@ -161,8 +161,6 @@ static void find_products(workspace w, const matrix *a, double *square)
     int n = a->n, rows = lm_block_rows(a->m, n);
 
     memset(w.gram, 0, (size_t)(n + 1) * (size_t)(n + 1) * sizeof(double));
-    for (int k = 0; a->h != NULL && k < n; k++)
-        square[k] = 0;
     for (int start = 0; start < a->m; start += rows) {
         int count = a->m - start < rows ? a->m - start : rows;
         matrix block = rows_of(a, start, count);
@@ -224,10 +222,7 @@ int KERNEL(normal_equations)(workspace *own, const matrix *a, int *ipvt, double 
         left[j] = w.gram[j + j * (size_t)(n + 1)];
     }
     for (int j = 0; j < n; j++) {
-        int longest = j;
-        for (int k = j; k < n; k++)
-            if (left[k] > left[longest])
-                longest = k;
+        int longest = longest_column(j, n, left);
         if (longest != j) {
             double swap = left[j];
             left[j] = left[longest];

@@ -68,20 +68,7 @@ double KERNEL(difference)(int m, const double *f, const double *fvec, double h,
             column[row] = (f[row] - fvec[row]) / h;
         return norm_of_few(m, column);
     }
-    for (row = 0; row + 2 * LANES <= m; row += 2 * LANES) {
-        for (int ahead = AHEAD; ahead < AHEAD + 2 * LANES; ahead += LANES) {
-            fetch(f + row + ahead);
-            fetch(fvec + row + ahead);
-            __builtin_prefetch(column + row + ahead, 1);
-        }
-        lanes a = scaled_difference(load(f + row), load(fvec + row), inverse);
-        lanes b =
-            scaled_difference(load(f + row + LANES), load(fvec + row + LANES), inverse);
-        store(column + row, a);
-        store(column + row + LANES, b);
-        even = add_product(even, a, a);
-        odd = add_product(odd, b, b);
-    }
+    row = difference_pairs(m, f, fvec, inverse, column, &even, &odd, AHEAD);
     for (; row + LANES <= m; row += LANES) {
         lanes a = scaled_difference(load(f + row), load(fvec + row), inverse);
         store(column + row, a);

@@ -239,8 +239,6 @@ void KERNEL(triangle)(workspace w, const matrix *a, double *square)
     int n = a->n, rows = lm_block_rows(a->m, n);
 
     memset(w.r, 0, w.ldr * (size_t)(n + 1) * sizeof(double));
-    for (int k = 0; a->h != NULL && k < n; k++)
-        square[k] = 0;
     for (int start = 0; start < a->m; start += rows) {
         int count = a->m - start < rows ? a->m - start : rows;
         prospect next = prospect_of(a, start, rows);
@@ -260,15 +258,12 @@ void KERNEL(pivot)(workspace w, int m, int n, int *ipvt, double *square,
         square_before[j] = square[j];
     }
     for (int j = 0; j < n; j++) {
-        int longest = j;
+        int longest = longest_column(j, n, square);
         int first = j / LANES * LANES; /* rows before it are zero in v */
         int rows = (int)ldr - first;
         double *rj = r + j * ldr;
         double *x = w.v + first;
 
-        for (int k = j; k < n; k++)
-            if (square[k] > square[longest])
-                longest = k;
         if (longest != j) {
             exchange_columns(j, longest, r, ldr, ldr, ipvt);
             square[longest] = square[j];

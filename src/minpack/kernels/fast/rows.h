@@ -28,6 +28,18 @@ static inline const double *column_of(const matrix *a, int k)
     return k < a->n ? a->last : a->fvec;
 }
 
+/* MINPACK's pivot: the longest of the columns from j on, by the squares of their norms.
+ */
+static inline int longest_column(int j, int n, const double *square)
+{
+    int longest = j;
+
+    for (int k = j; k < n; k++)
+        if (square[k] > square[longest])
+            longest = k;
+    return longest;
+}
+
 /* Exchange so many rows of columns j and k of r(ldr, *), and their entries of ipvt. */
 static inline void exchange_columns(int j, int k, double *r, size_t ldr, size_t rows,
                                     int *ipvt)
@@ -87,17 +99,8 @@ static inline double take_differences(int count, const double *f, const double *
                                       double h, double *to)
 {
     lanes even = broadcast(0.0), odd = even, inverse = broadcast(1 / h);
-    int row;
+    int row = difference_pairs(count, f, fvec, inverse, to, &even, &odd, 0);
 
-    for (row = 0; row + 2 * LANES <= count; row += 2 * LANES) {
-        lanes a = scaled_difference(load(f + row), load(fvec + row), inverse);
-        lanes b =
-            scaled_difference(load(f + row + LANES), load(fvec + row + LANES), inverse);
-        store(to + row, a);
-        store(to + row + LANES, b);
-        even = add_product(even, a, a);
-        odd = add_product(odd, b, b);
-    }
     for (; row < count; row += LANES) {
         int rest = count - row < LANES ? count - row : LANES;
         double last[LANES] = {0};
@@ -110,7 +113,8 @@ static inline double take_differences(int count, const double *f, const double *
 }
 
 /* So many rows of all columns of a to the block, with zeros up to a whole number of
- * lanes. Where a holds residuals, the squares of the differences are added to square. */
+ * lanes. Where a holds residuals, the squares of the differences are added to square,
+ * which the first rows begin. */
 static inline void take_block(workspace w, const matrix *a, int start, int count,
                               double *square)
 {
@@ -120,10 +124,12 @@ static inline void take_block(workspace w, const matrix *a, int start, int count
     for (int k = 0; k < a->n; k++) {
         const double *from = column_of(a, k) + start;
         double *to = w.block + k * w.lda;
-        if (a->h == NULL)
+        if (a->h == NULL) {
             take_rows(count, from, to);
-        else
-            square[k] += take_differences(count, from, fvec, a->h[k], to);
+        } else {
+            double added = take_differences(count, from, fvec, a->h[k], to);
+            square[k] = start == 0 ? added : square[k] + added;
+        }
     }
 }
 
