@@ -135,7 +135,8 @@ def leastsq(
     kernels : {'fast', 'reference'}, optional
         The arithmetic. 'reference' does MINPACK's operations in MINPACK's order and
         gives the bits of the original. 'fast' does the same mathematics several
-        times faster, with the same bits on every processor.
+        times faster, with the same bits on every processor; it keeps to MINPACK's
+        order where rounding errors decide which way a fit goes: see the notes.
     m : int, optional
         The number of residuals; for compiled functions, which need it.
     user_data : array_like, optional
@@ -198,8 +199,12 @@ def leastsq(
     negative number to stop the fit. Such a fit runs without Python, and other threads
     run meanwhile; docs/batch.md has examples.
 
-    With the fast kernels, what `fjac` holds below R is not specified. With the
-    reference kernels it is as in MINPACK.
+    With the fast kernels a fit has the bits of the reference kernels if there are
+    fewer than 32 residuals, and up to 1,024 also if `ftol`, `xtol` and `gtol` are at
+    most 1e-13, or if the columns of the first Jacobian nearly depend on each other:
+    one keeps less than a sixteenth of its length beside others. What `fjac` holds
+    below R is not specified with these kernels, but is as in MINPACK with the
+    reference kernels.
 
     References
     ----------

@@ -30,7 +30,7 @@
 !> then the cost takes the place of |fvec|²/2, and the model is that of weighted residuals.
 module lm
    use, intrinsic :: iso_c_binding, only: c_int, c_double
-   use, intrinsic :: iso_c_binding, only: c_associated, c_funloc, c_null_funptr
+   use, intrinsic :: iso_c_binding, only: c_associated, c_funloc, c_null_funptr, c_null_ptr
    use, intrinsic :: iso_c_binding, only: c_f_pointer, c_f_procpointer
    use lm_types
    use lm_bounds
@@ -47,12 +47,15 @@ module lm
 
    !> Where lm_step goes on.
    enum, bind(c)
-      enumerator :: START, FIRST_RESIDUALS, LINEARIZE, DIFFERENCES, NORMS, REPORT, WEIGH
-      enumerator :: NORMS_WEIGHED, FACTORIZE, PROPOSE, JUDGE, FINISH
+      enumerator :: START, FIRST_RESIDUALS, LINEARIZE, DIFFERENCES, REPORT, WEIGH
+      enumerator :: FACTORIZE, PROPOSE, JUDGE, FINISH
    end enum
 
    !> s%request while the stepper needs nothing
    integer(c_int), parameter :: NOTHING = -1
+
+   !> Tolerances that let rounding errors end a fit, for sums of hundreds of squares
+   real(wp), parameter :: last_bits = 1.0e-13_wp
 
 contains
 
@@ -65,6 +68,9 @@ contains
       kernels%factor = c_funloc(factor)
       kernels%factor_differences = c_null_funptr
       kernels%faithful = 1
+      kernels%few = 0
+      kernels%many = 0
+      kernels%in_order = c_null_ptr
    end subroutine
 
    !> Make a state ready for its first lm_step. The problem, the options, the
@@ -82,6 +88,27 @@ contains
       s%dependent = 0
       s%last = 0
       s%par = 0
+      s%working = s%kernels
+      if (c_associated(s%kernels%in_order) .and. starts_in_order(s)) call go_on_in_order(s)
+   end subroutine
+
+   !> Whether MINPACK's order of operations costs little, or rounding errors will end the fit.
+   pure logical function starts_in_order(s)
+      type(lm_state), intent(in) :: s
+
+      starts_in_order = s%m < s%kernels%few
+      if (s%m <= s%kernels%many .and. s%ftol <= last_bits .and. s%xtol <= last_bits .and. &
+          s%gtol <= last_bits) starts_in_order = .true.
+   end function
+
+   !> Work in MINPACK's order of operations from now on.
+   subroutine go_on_in_order(s)
+      type(lm_state), intent(inout) :: s
+      type(lm_kernels), pointer :: in_order
+
+      call c_f_pointer(s%kernels%in_order, in_order)
+      s%working = in_order
+      s%dependent = 0
    end subroutine
 
    !> Advance a fit to the next thing it needs, or to its end.
@@ -104,7 +131,7 @@ contains
             if (s%last /= 0) s%stage = FINISH
             if (s%weighted /= 0) s%stage = WEIGH
          case (WEIGH)
-            call ask(s, LM_WEIGH, then=NORMS_WEIGHED)
+            call ask(s, LM_WEIGH, then=FACTORIZE)
             if (s%last /= 0) s%stage = FINISH
          case (FINISH)
             call ask(s, LM_DONE, then=FINISH)
@@ -119,7 +146,7 @@ contains
 
       if (s%analytic /= 0) then
          s%njev = s%njev + 1
-         call ask(s, LM_JACOBIAN, then=NORMS)
+         call ask(s, LM_JACOBIAN, then=REPORT)
       else
          call start_differences(s)
          s%stage = DIFFERENCES
@@ -131,18 +158,12 @@ contains
       type(lm_state), intent(inout) :: s
 
       procedure(norm_kernel), pointer :: norm
-      procedure(factor_kernel), pointer :: factor
-      procedure(factor_differences_kernel), pointer :: factor_differences
       real(wp), pointer, contiguous, dimension(:) :: x, fvec, diag, qtf
       real(wp), pointer, contiguous, dimension(:) :: x_trial, fvec_trial, step, work_n, work_m
-      real(wp), pointer, contiguous, dimension(:) :: fvec_weighted
       real(wp), pointer, contiguous :: fjac(:, :)
       integer(c_int), pointer, contiguous :: ipvt(:)
-      integer :: j
 
-      call c_f_procpointer(s%kernels%norm, norm)
-      call c_f_procpointer(s%kernels%factor, factor)
-      call c_f_procpointer(s%kernels%factor_differences, factor_differences)
+      call c_f_procpointer(s%working%norm, norm)
       call c_f_pointer(s%x, x, [s%n])
       call c_f_pointer(s%fvec, fvec, [s%m])
       call c_f_pointer(s%fjac, fjac, [s%ldfjac, s%n])
@@ -168,28 +189,13 @@ contains
             if (.not. is_usable(s, s%fnorm)) call finish_with(s, LM_NOT_FINITE)
             call ask(s, LM_ACCEPT, then=s%stage)
 
-         case (NORMS, NORMS_WEIGHED)
-            do j = 1, s%n
-               step(j) = norm(s%m, fjac(:, j))
-            end do
-            s%stage = merge(REPORT, FACTORIZE, s%stage == NORMS)
-
          case (FACTORIZE)
-            if (s%deferred /= 0) then
-               call factor_differences(s%m, s%n, fjac, s%ldfjac, fvec_trial, step, ipvt, &
-                                       x_trial, work_n, fvec, s%fnorm, work_m, s%dependent, &
-                                       s%scratch)
-            end if
-            call keep_norms(s, step, acnorm=x_trial)
-            if (s%stage == FINISH) return
-            if (s%weighted /= 0) then
-               call c_f_pointer(s%fvec_weighted, fvec_weighted, [s%m])
-               call factor(s%m, s%n, fjac, s%ldfjac, ipvt, x_trial, step, work_n, &
-                           fvec_weighted, norm(s%m, fvec_weighted), work_m, &
-                           s%dependent, s%scratch)
-            else if (s%deferred == 0) then
-               call factor(s%m, s%n, fjac, s%ldfjac, ipvt, x_trial, step, work_n, fvec, &
-                           s%fnorm, work_m, s%dependent, s%scratch)
+            call find_factors(s, fjac, ipvt, x_trial, step, work_n, fvec, work_m)
+            if (s%dependent == LM_GO_IN_ORDER) then
+               call go_on_in_order(s)
+               call c_f_procpointer(s%working%norm, norm)
+               if (s%weighted == 0) s%fnorm = norm(s%m, fvec)
+               call find_factors(s, fjac, ipvt, x_trial, step, work_n, fvec, work_m)
             end if
             call test_gradient(s, norm, x, fjac, ipvt, diag, qtf, x_trial, work_n, work_m)
 
@@ -210,6 +216,39 @@ contains
          end select
          if (s%stage /= PROPOSE .or. s%request /= NOTHING) exit ! else with the same arrays
       end do
+   end subroutine
+
+   !> The factors of the Jacobian, or of the weighted one, and Q'f.
+   subroutine find_factors(s, fjac, ipvt, acnorm, work_n, second_work_n, fvec, qtf)
+      type(lm_state), intent(inout) :: s
+      real(wp), intent(inout) :: fjac(s%ldfjac, s%n)
+      integer(c_int), intent(out) :: ipvt(s%n)
+      real(wp), intent(out) :: acnorm(s%n)    !< the norms of the columns of J
+      real(wp), intent(inout) :: work_n(s%n)  !< in: the difference steps; then work space
+      real(wp), intent(out) :: second_work_n(s%n) !< work space
+      real(wp), intent(in) :: fvec(s%m)
+      real(wp), intent(out) :: qtf(s%m)       !< Q'fvec
+      procedure(norm_kernel), pointer :: norm
+      procedure(factor_kernel), pointer :: factor
+      procedure(factor_differences_kernel), pointer :: factor_differences
+      real(wp), pointer, contiguous :: fvec_trial(:), fvec_weighted(:)
+
+      call c_f_procpointer(s%working%factor, factor)
+      if (s%deferred /= 0) then
+         call c_f_pointer(s%fvec_trial, fvec_trial, [s%m])
+         call c_f_procpointer(s%working%factor_differences, factor_differences)
+         call factor_differences(s%m, s%n, fjac, s%ldfjac, fvec_trial, work_n, ipvt, acnorm, &
+                                 second_work_n, fvec, s%fnorm, qtf, s%dependent, s%scratch)
+         if (s%dependent /= LM_GO_IN_ORDER) acnorm = work_n
+      else if (s%weighted /= 0) then
+         call c_f_procpointer(s%working%norm, norm)
+         call c_f_pointer(s%fvec_weighted, fvec_weighted, [s%m])
+         call factor(s%m, s%n, fjac, s%ldfjac, ipvt, acnorm, work_n, second_work_n, &
+                     fvec_weighted, norm(s%m, fvec_weighted), qtf, s%dependent, s%scratch)
+      else
+         call factor(s%m, s%n, fjac, s%ldfjac, ipvt, acnorm, work_n, second_work_n, fvec, &
+                     s%fnorm, qtf, s%dependent, s%scratch)
+      end if
    end subroutine
 
    subroutine ask(s, request, then)
@@ -309,18 +348,16 @@ contains
       integer(c_int), intent(out) :: singular
       real(wp), pointer, contiguous :: r(:, :), w(:, :)
       integer(c_int), pointer, contiguous :: ipvt(:), sets(:, :)
-      procedure(norm_kernel), pointer :: norm
 
       call c_f_pointer(s%fjac, r, [s%ldfjac, s%n])
       call c_f_pointer(s%ipvt, ipvt, [s%n])
       if (c_associated(s%lower)) then
          call c_f_pointer(s%active, sets, [s%n, 4])
          if (any(sets(:, 1) /= 0)) then
-            call c_f_procpointer(s%kernels%norm, norm)
             call c_f_pointer(s%bounds_work, w, [s%n, s%n + 9])
-            call free_covariance(norm, s%n, r, s%ldfjac, ipvt, sets(:, 1), cov, work, &
-                                 singular, sets(:, 4), w(:, 1), w(:, 2), w(:, 3), w(:, 4), &
-                                 w(:, 5), w(:, 10:))
+            call free_covariance(s%n, r, s%ldfjac, ipvt, sets(:, 1), cov, work, singular, &
+                                 sets(:, 4), w(:, 1), w(:, 2), w(:, 3), w(:, 4), w(:, 5), &
+                                 w(:, 10:))
             return
          end if
       end if
@@ -340,19 +377,6 @@ contains
       is_usable = s%kernels%faithful /= 0 .or. norm <= huge(norm)
    end function
 
-   !> The norms of the columns of a new Jacobian, brought to where they stay.
-   subroutine keep_norms(s, norms, acnorm)
-      type(lm_state), intent(inout) :: s
-      real(wp), intent(in) :: norms(s%n)
-      real(wp), intent(out) :: acnorm(s%n)
-      integer :: j
-
-      do j = 1, s%n
-         acnorm(j) = norms(j)
-         if (.not. is_usable(s, norms(j))) call finish_with(s, LM_NOT_FINITE)
-      end do
-   end subroutine
-
    !> With the QR factors of a new Jacobian: is fvec orthogonal to its columns? If
    !> not, go on with D at least the norms of the columns; Moré (1978), section 6.
    subroutine test_gradient(s, norm, x, r, ipvt, diag, qtf, acnorm, work_n, full_qtf)
@@ -366,7 +390,13 @@ contains
       real(wp), intent(in) :: acnorm(s%n)   !< the norms of the columns of J
       real(wp), intent(out) :: work_n(s%n)
       real(wp), intent(in) :: full_qtf(s%m) !< Q'fvec
+      integer :: j
 
+      do j = 1, s%n
+         if (is_usable(s, acnorm(j))) cycle
+         call finish_with(s, LM_NOT_FINITE)
+         return
+      end do
       qtf = full_qtf(:s%n)
       if (s%iter == 1) call set_first_bound(s, norm, x, diag, acnorm, work_n)
       if (.not. is_usable(s, s%xnorm)) then

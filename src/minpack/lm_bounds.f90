@@ -183,7 +183,6 @@ contains
                a(:j, k) = r(:j, j)
                a(j + 1:, k) = 0
                d(k) = diag(ipvt(j))
-               wa2(k) = norm(n, a(:, k))
             end if
          end do
          ! The parameters on their bounds may use up the region but for a tenth of delta,
@@ -260,9 +259,8 @@ contains
 
    !> (J'J)^-1 of the parameters that are on no bound, with zeros for the others. The
    !> factor of their columns of J is that of their columns of R.
-   subroutine free_covariance(norm, n, r, ldr, ipvt, active, cov, inverse, singular, pivots, &
+   subroutine free_covariance(n, r, ldr, ipvt, active, cov, inverse, singular, pivots, &
                               wa1, wa2, wa3, wa4, wa5, a)
-      procedure(norm_kernel) :: norm            !< the Euclidean norm
       integer(c_int), intent(in) :: n           !< order of R
       integer(c_int), intent(in) :: ldr         !< leading dimension of r
       real(wp), intent(in) :: r(ldr, n)         !< R, in the upper triangle
@@ -282,7 +280,6 @@ contains
          j = findloc(ipvt, k, dim=1)
          a(:j, free) = r(:j, j)
          a(j + 1:, free) = 0
-         wa1(free) = norm(n, a(:, free))
       end do
       wa4 = 0
       call factor(n, free, a, n, pivots, wa1, wa2, wa3, wa4, 0.0_wp, wa5, unused, &

@@ -94,12 +94,10 @@ contains
    !> The column of a parameter that cannot move.
    subroutine clear_column(s)
       type(lm_state), intent(in) :: s
-      real(wp), pointer, contiguous :: fjac(:, :), norms(:)
+      real(wp), pointer, contiguous :: fjac(:, :)
 
       call c_f_pointer(s%fjac, fjac, [s%ldfjac, s%n])
-      call c_f_pointer(s%step, norms, [s%n])
       fjac(:s%m, s%column) = 0
-      norms(s%column) = 0
    end subroutine
 
    !> The difference quotient of fvec_trial: the column of fjac, or its second part; where
@@ -108,26 +106,23 @@ contains
       type(lm_state), intent(in) :: s
 
       procedure(difference_kernel), pointer :: difference
-      procedure(norm_kernel), pointer :: norm
-      real(wp), pointer, contiguous, dimension(:) :: fvec, fvec_trial, norms, second
+      real(wp), pointer, contiguous, dimension(:) :: fvec, fvec_trial, steps, second
       real(wp), pointer, contiguous :: fjac(:, :)
 
-      call c_f_procpointer(s%kernels%difference, difference)
+      call c_f_procpointer(s%working%difference, difference)
       call c_f_pointer(s%fvec, fvec, [s%m])
       call c_f_pointer(s%fvec_trial, fvec_trial, [s%m])
       call c_f_pointer(s%fjac, fjac, [s%ldfjac, s%n])
-      call c_f_pointer(s%step, norms, [s%n])
       if (s%deferred /= 0) then
-         norms(s%column) = s%h
+         call c_f_pointer(s%step, steps, [s%n])
+         steps(s%column) = s%h
          if (s%column < s%n) call copy(s%m, fvec_trial, fjac(:, s%column))
       else if (s%side == 1) then
-         norms(s%column) = difference(s%m, fvec_trial, fvec, s%h, fjac(:, s%column))
+         call difference(s%m, fvec_trial, fvec, s%h, fjac(:, s%column))
       else
-         call c_f_procpointer(s%kernels%norm, norm)
          call c_f_pointer(s%work_m, second, [s%m])
-         norms(s%column) = difference(s%m, fvec_trial, fvec, s%h, second)
+         call difference(s%m, fvec_trial, fvec, s%h, second)
          call combine(s%m, s%h_first, s%h, fjac(:, s%column), second)
-         norms(s%column) = norm(s%m, fjac(:, s%column))
       end if
    end subroutine
 

@@ -54,7 +54,17 @@ module lm_types
       type(c_funptr) :: factor     !< procedure(factor_kernel)
       type(c_funptr) :: factor_differences !< procedure(factor_differences_kernel), or null
       integer(c_int) :: faithful   !< 1: MINPACK's faults too; 0: they are mended
+      integer(c_int) :: few        !< with fewer residuals, MINPACK's order of operations
+      integer(c_int) :: many       !< with more, never; between them, where it matters
+      type(c_ptr) :: in_order      !< the lm_kernels with that order, or null
    end type
+
+   !> What kernels say of the columns that they have factored, or have not.
+   enum, bind(c)
+      enumerator :: LM_DEPENDENT = 1 !< some nearly depend on others
+      enumerator :: LM_GO_IN_ORDER   !< so it is, and the kernels in_order should do it
+   end enum
+   public :: LM_DEPENDENT, LM_GO_IN_ORDER
 
    !> One fit. The caller owns every array and sets the first three groups; what is
    !> zero or null in the second is off.
@@ -114,8 +124,8 @@ module lm_types
       integer(c_int) :: column   !< the column of fjac that is being differenced
       integer(c_int) :: side     !< its evaluation, 1 or 2
       integer(c_int) :: met      !< 1: the step has taken a parameter to its bound
-      integer(c_int) :: dependent !< 1: columns of fjac nearly depended on others when
-      !<                             they were factored last: what the kernels remember
+      integer(c_int) :: dependent !< LM_DEPENDENT where columns of fjac nearly depended on
+      !<                             others when they were factored last, else 0
       real(c_double) :: h        !< the difference step of that column
       real(c_double) :: h_first  !< the one of its first evaluation
       real(c_double) :: xnorm    !< |D x|
@@ -123,6 +133,7 @@ module lm_types
       real(c_double) :: gnorm    !< largest cosine between fvec and a column of fjac
       real(c_double) :: delta    !< the step bound: |D p| <= delta
       real(c_double) :: par      !< the Levenberg-Marquardt parameter
+      type(lm_kernels) :: working !< the kernels that work: the caller's, or their in_order
    end type
 
    abstract interface
@@ -134,26 +145,25 @@ module lm_types
          real(c_double) :: norm
       end function
 
-      !> column = (f - fvec)/h, a column of the forward-difference Jacobian, and
-      !> its norm.
-      function difference_kernel(m, f, fvec, h, column) result(norm) bind(c)
+      !> column = (f - fvec)/h, a column of the forward-difference Jacobian.
+      subroutine difference_kernel(m, f, fvec, h, column) bind(c)
          import :: c_int, c_double
          integer(c_int), value, intent(in) :: m
          real(c_double), intent(in) :: f(*)      !< (m) residuals at x + h e_j
          real(c_double), intent(in) :: fvec(*)   !< (m) residuals at x
          real(c_double), value, intent(in) :: h  !< the difference step
          real(c_double), intent(out) :: column(*)!< (m) column j of the Jacobian
-         real(c_double) :: norm
-      end function
+      end subroutine
 
-      !> The QR factors of fjac with column pivoting, J P = Q R, and Q'fvec.
+      !> The QR factors of fjac with column pivoting, J P = Q R, and Q'fvec. Where dependent
+      !> becomes LM_GO_IN_ORDER nothing has been done: the kernels in_order are to do it.
       subroutine factor_kernel(m, n, fjac, ldfjac, ipvt, acnorm, rdiag, work_n, fvec, &
                                fnorm, qtf, dependent, scratch) bind(c)
          import :: c_int, c_double, c_ptr
          integer(c_int), value, intent(in) :: m, n, ldfjac
          real(c_double), intent(inout) :: fjac(ldfjac, *) !< in: J; out: R above
          integer(c_int), intent(out) :: ipvt(*)  !< (n) the permutation P
-         real(c_double), intent(in) :: acnorm(*) !< (n) norms of the columns of J
+         real(c_double), intent(out) :: acnorm(*)!< (n) norms of the columns of J
          real(c_double), intent(out) :: rdiag(*) !< (n) work space
          real(c_double), intent(out) :: work_n(*)!< (n) work space
          real(c_double), intent(in) :: fvec(*)   !< (m) the residuals

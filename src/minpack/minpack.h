@@ -48,18 +48,26 @@ enum lm_request {
 /* The loops over m, behind one interface. See lm_types.f90 for the arguments. */
 typedef struct lm_kernels {
     double (*norm)(int m, const double *x);
-    double (*difference)(int m, const double *f, const double *fvec, double h,
-                         double *column);
-    void (*factor)(int m, int n, double *fjac, int ldfjac, int *ipvt,
-                   const double *acnorm, double *rdiag, double *work_n,
-                   const double *fvec, double fnorm, double *qtf, int *dependent,
-                   void *scratch);
+    void (*difference)(int m, const double *f, const double *fvec, double h,
+                       double *column);
+    void (*factor)(int m, int n, double *fjac, int ldfjac, int *ipvt, double *acnorm,
+                   double *rdiag, double *work_n, const double *fvec, double fnorm,
+                   double *qtf, int *dependent, void *scratch);
     void (*factor_differences)(int m, int n, double *fjac, int ldfjac, const double *f_n,
                                double *h_to_acnorm, int *ipvt, double *rdiag,
                                double *work_n, const double *fvec, double fnorm,
                                double *qtf, int *dependent, void *scratch); /* or NULL */
     int faithful; /* 1: MINPACK's faults too; 0: they are mended */
+    int few;      /* with fewer residuals, MINPACK's order of operations */
+    int many;     /* with more, never; between them, where it matters */
+    const struct lm_kernels *in_order; /* those with that order, or NULL */
 } lm_kernels;
+
+/* What kernels say of the columns that they have factored, or have not. */
+enum lm_dependent {
+    LM_DEPENDENT = 1, /* some nearly depend on others */
+    LM_GO_IN_ORDER    /* so it is, and the kernels in_order should do it */
+};
 
 /* One fit. The caller owns the arrays and sets the first four groups, then calls
  * lm_start once and lm_step until request is LM_DONE. What is zero or null in the third
@@ -129,13 +137,15 @@ typedef struct lm_state {
     /* Its memory between two steps: not for the caller */
     int stage, column, side, met, dependent;
     double h, h_first, xnorm, pnorm, gnorm, delta, par;
+    lm_kernels working;
 } lm_state;
 
 /* MINPACK's order of operations, for MINPACK's bits. */
 void lm_reference_kernels(lm_kernels *kernels);
 
 /* The same mathematics for vector registers and caches, with the same bits on every
- * processor. instruction_set is one of lm_instruction_sets(), or NULL for the best that
+ * processor, and MINPACK's where its order of operations is kept: see docs/design.md.
+ * instruction_set is one of lm_instruction_sets(), or NULL for the best that
  * this processor has. Returns 0, or -1 where it does not have that one. */
 int lm_fast_kernels(lm_kernels *kernels, const char *instruction_set);
 size_t lm_fast_scratch(int m, int n); /* bytes that they need in scratch */

@@ -10,27 +10,56 @@
 #ifdef MINPACK_X86_64_LEVELS
 #define DECLARE(set)                                                                     \
     double minpack_##set##_norm(int, const double *);                                    \
-    double minpack_##set##_difference(int, const double *, const double *, double,       \
-                                      double *);                                         \
-    void minpack_##set##_factor(int, int, double *, int, int *, const double *,          \
-                                double *, double *, const double *, double, double *,    \
-                                int *, void *);                                          \
+    double minpack_##set##_norm_in_order(int, const double *);                           \
+    void minpack_##set##_difference(int, const double *, const double *, double,         \
+                                    double *);                                           \
+    void minpack_##set##_factor(int, int, double *, int, int *, double *, double *,      \
+                                double *, const double *, double, double *, int *,       \
+                                void *);                                                 \
+    void minpack_##set##_factor_in_order(int, int, double *, int, int *, double *,       \
+                                         double *, double *, const double *, double,     \
+                                         double *, int *, void *);                       \
     void minpack_##set##_factor_differences(                                             \
+        int, int, double *, int, const double *, double *, int *, double *, double *,    \
+        const double *, double, double *, int *, void *);                                \
+    void minpack_##set##_factor_differences_in_order(                                    \
         int, int, double *, int, const double *, double *, int *, double *, double *,    \
         const double *, double, double *, int *, void *);
 DECLARE(v3)
 DECLARE(v4)
 #endif
 
-#define KERNELS(set)                                                                     \
-    {minpack_##set##_norm, minpack_##set##_difference, minpack_##set##_factor,           \
-     minpack_##set##_factor_differences, 0}
+#define IN_ORDER(set)                                                                    \
+    {minpack_##set##_norm_in_order,                                                      \
+     minpack_##set##_difference,                                                         \
+     minpack_##set##_factor_in_order,                                                    \
+     minpack_##set##_factor_differences_in_order,                                        \
+     0,                                                                                  \
+     0,                                                                                  \
+     0,                                                                                  \
+     NULL}
+#define KERNELS(set, its_in_order)                                                       \
+    {minpack_##set##_norm,                                                               \
+     minpack_##set##_difference,                                                         \
+     minpack_##set##_factor,                                                             \
+     minpack_##set##_factor_differences,                                                 \
+     0,                                                                                  \
+     FEW,                                                                                \
+     MANY,                                                                               \
+     its_in_order}
 
-static const lm_kernels sets[] = {
-    KERNELS(baseline),
+static const lm_kernels in_order[] = {
+    IN_ORDER(baseline),
 #ifdef MINPACK_X86_64_LEVELS
-    KERNELS(v3),
-    KERNELS(v4),
+    IN_ORDER(v3),
+    IN_ORDER(v4),
+#endif
+};
+static const lm_kernels sets[] = {
+    KERNELS(baseline, in_order),
+#ifdef MINPACK_X86_64_LEVELS
+    KERNELS(v3, in_order + 1),
+    KERNELS(v4, in_order + 2),
 #endif
 };
 
@@ -73,7 +102,7 @@ int lm_fast_kernels(lm_kernels *kernels, const char *instruction_set)
 
 size_t lm_fast_scratch(int m, int n)
 {
-    size_t columns = (size_t)n + 1, ldr = lm_ldr(m, n);
+    size_t columns = (size_t)n + 1, ldr = lm_padded(n);
     size_t numbers = 1 + columns * columns + LANES /* to align what follows */
                      + ldr * columns + ldr + lm_lda(m, n) * columns;
 

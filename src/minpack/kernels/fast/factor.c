@@ -1,9 +1,10 @@
 /* The factors of a Jacobian: by the normal equations where they are good, else by
- * reflections, and by the reference where squares may overflow or underflow. */
-#include <float.h>
+ * reflections or, unless there are many rows, in MINPACK's order of operations; and by
+ * the reference where squares may overflow or underflow. */
 #include <math.h>
 #include <string.h>
 
+#include "../../minpack.h"
 #include "fast.h"
 #include "lanes.h"
 #include "rows.h"
@@ -28,18 +29,6 @@ static void keep_top(workspace w, const matrix *a)
     *w.signs_open = 1;
 }
 
-/* Whether the normal equations would not have done for what has been factored. */
-static int is_dependent(int n, const double *r, int ldr, const double *acnorm,
-                        const int *ipvt)
-{
-    for (int j = 0; j < n; j++) {
-        double left = r[j + j * (size_t)ldr], whole = acnorm[ipvt[j] - 1];
-        if (!(left * left > LEAST_PART * whole * whole))
-            return 1;
-    }
-    return 0;
-}
-
 /* R and the first n entries of Q'f to where the caller wants them. */
 static void give_factors(workspace w, int n, double *fjac, int ldfjac, double *qtf)
 {
@@ -49,69 +38,99 @@ static void give_factors(workspace w, int n, double *fjac, int ldfjac, double *q
     memcpy(qtf, w.r + n * w.ldr, (size_t)n * sizeof(double));
 }
 
-void KERNEL(factor)(int m, int n, double *fjac, int ldfjac, int *ipvt,
-                    const double *acnorm, double *rdiag, double *work_n,
-                    const double *fvec, double fnorm, double *qtf, int *dependent,
-                    void *scratch)
+/* Whether columns of a with these squares of norms are within range. Nothing has
+ * underflowed where all entries are zero. */
+static int are_within_range(const matrix *a, const double *square)
+{
+    for (int j = 0; j < a->n; j++) {
+        double norm = sqrt(square[j]);
+        if (!is_within_range(norm))
+            return 0;
+        for (int i = 0; norm == 0 && i < a->m; i++)
+            if (column_of(a, j)[i] != (a->h == NULL ? 0 : a->fvec[i]))
+                return 0;
+    }
+    return 1;
+}
+
+/* The triangle, and the squares of the norms of its columns: those of J. */
+static void make_triangle(workspace w, const matrix *a, double *square)
+{
+    KERNEL(triangle)(w, a);
+    for (int j = 0; j < a->n; j++) {
+        square[j] = 0;
+        for (int i = 0; i <= j; i++) {
+            double entry = w.r[i + j * w.ldr];
+            square[j] += entry * entry;
+        }
+    }
+}
+
+/* Whether the normal equations would not have done for what has been factored. */
+static int is_dependent(workspace w, int n, const double *acnorm, const int *ipvt)
+{
+    for (int j = 0; j < n; j++) {
+        double left = w.r[j + j * w.ldr], whole = acnorm[ipvt[j] - 1];
+        if (!(left * left > LEAST_PART * whole * whole))
+            return LM_DEPENDENT;
+    }
+    return 0;
+}
+
+typedef enum { FACTORED, OUT_OF_RANGE, LEFT_ALONE } outcome;
+
+/* The factors of a and the norms of its columns to w.r, ipvt and acnorm; where they are
+ * better left to others, a and acnorm are as they were. */
+static outcome factor_rows(workspace w, const matrix *a, int *ipvt, double *acnorm,
+                           double *rdiag, double *work_n, double fnorm, int *dependent)
+{
+    int n = a->n, solved = 0;
+
+    *w.signs_open = 0;
+    if (!is_within_range(fnorm))
+        return OUT_OF_RANGE;
+    if (!*dependent && a->m >= LANES) {
+        solved = KERNEL(normal_equations)(w, a, ipvt, rdiag);
+        if (!are_within_range(a, rdiag))
+            return OUT_OF_RANGE;
+    }
+    if (!solved && a->m <= MANY) {
+        *dependent = LM_GO_IN_ORDER;
+        return LEFT_ALONE;
+    }
+    if (!solved) {
+        make_triangle(w, a, rdiag);
+        if (!are_within_range(a, rdiag))
+            return OUT_OF_RANGE;
+    }
+    keep_top(w, a);
+    for (int j = 0; j < n; j++)
+        acnorm[j] = sqrt(rdiag[j]);
+    if (!solved) {
+        KERNEL(pivot)(w, n, ipvt, rdiag, work_n);
+        *dependent = is_dependent(w, n, acnorm, ipvt);
+    }
+    return FACTORED;
+}
+
+void KERNEL(factor)(int m, int n, double *fjac, int ldfjac, int *ipvt, double *acnorm,
+                    double *rdiag, double *work_n, const double *fvec, double fnorm,
+                    double *qtf, int *dependent, void *scratch)
 {
     workspace w = lm_workspace(m, n, scratch);
     matrix a = {m, n, fjac, ldfjac, fjac + (n - 1) * (size_t)ldfjac, fvec, NULL};
-    int in_range = is_within_range(fnorm);
 
-    *w.signs_open = 0;
-    for (int j = 0; j < n; j++)
-        in_range &= is_within_range(acnorm[j]);
-    if (in_range && m >= LANES && !*dependent
-        && KERNEL(normal_equations)(&w, &a, ipvt, rdiag)) {
-        keep_top(w, &a);
+    switch (factor_rows(w, &a, ipvt, acnorm, rdiag, work_n, fnorm, dependent)) {
+    case FACTORED:
         give_factors(w, n, fjac, ldfjac, qtf);
-        return;
-    }
-
-    if (!in_range || m < FEW) {
+        break;
+    case OUT_OF_RANGE:
         minpack_reference_factor(m, n, fjac, ldfjac, ipvt, acnorm, rdiag, work_n, fvec,
                                  fnorm, qtf, dependent, scratch);
-    } else {
-        for (int j = 0; j < n; j++)
-            rdiag[j] = acnorm[j] * acnorm[j];
-        if (m <= SMALL) {
-            for (int k = 0; k <= n; k++)
-                take_rows(m, column_of(&a, k), w.r + k * w.ldr);
-            KERNEL(pivot)(w, m, n, ipvt, rdiag, work_n);
-        } else {
-            KERNEL(triangle)(w, &a, NULL);
-            keep_top(w, &a);
-            KERNEL(pivot)(w, n, n, ipvt, rdiag, work_n);
-        }
-        give_factors(w, n, fjac, ldfjac, qtf);
+        break;
+    case LEFT_ALONE:
+        break;
     }
-    *dependent = is_dependent(n, fjac, ldfjac, acnorm, ipvt);
-}
-
-/* Form the Jacobian where its residuals are, and the norms of its columns. Returns
- * whether they are finite. */
-static int form_differences(const matrix *a, double *fjac, double *h_to_acnorm)
-{
-    int finite = 1;
-
-    for (int j = 0; j < a->n; j++) {
-        const double *f = column_of(a, j);
-        double *column = fjac + j * (size_t)a->ldfjac, h = h_to_acnorm[j];
-        for (int i = 0; i < a->m; i++)
-            column[i] = (f[i] - a->fvec[i]) / h;
-        h_to_acnorm[j] = KERNEL(norm)(a->m, column);
-        finite &= h_to_acnorm[j] <= DBL_MAX;
-    }
-    return finite;
-}
-
-/* Whether the norm of a column of differences, as it was found, is good and within range.
- * Nothing has underflowed where all differences are zero. */
-static int is_good_norm(double norm, const matrix *a, int j)
-{
-    if (norm == 0)
-        return memcmp(column_of(a, j), a->fvec, (size_t)a->m * sizeof(double)) == 0;
-    return is_within_range(norm);
 }
 
 void KERNEL(factor_differences)(int m, int n, double *fjac, int ldfjac, const double *f_n,
@@ -120,32 +139,18 @@ void KERNEL(factor_differences)(int m, int n, double *fjac, int ldfjac, const do
                                 double *qtf, int *dependent, void *scratch)
 {
     workspace w = lm_workspace(m, n, scratch);
-    const double *h = h_to_acnorm;
-    matrix a = {m, n, fjac, ldfjac, f_n, fvec, h};
-    int in_one_pass = m > SMALL && is_within_range(fnorm), solved = 0;
+    matrix a = {m, n, fjac, ldfjac, f_n, fvec, h_to_acnorm};
 
-    for (int j = 0; j < n; j++)
-        in_one_pass &= h[j] > DBL_MIN;
-    if (in_one_pass) {
-        solved = !*dependent && KERNEL(normal_equations)(&w, &a, ipvt, rdiag);
-        if (!solved)
-            KERNEL(triangle)(w, &a, rdiag);
+    switch (factor_rows(w, &a, ipvt, h_to_acnorm, rdiag, work_n, fnorm, dependent)) {
+    case FACTORED:
+        give_factors(w, n, fjac, ldfjac, qtf);
+        break;
+    case OUT_OF_RANGE:
+        form_differences(&a, fjac);
+        minpack_reference_factor(m, n, fjac, ldfjac, ipvt, h_to_acnorm, rdiag, work_n,
+                                 fvec, fnorm, qtf, dependent, scratch);
+        break;
+    case LEFT_ALONE:
+        break;
     }
-    for (int j = 0; in_one_pass && j < n; j++)
-        in_one_pass = is_good_norm(sqrt(rdiag[j]), &a, j);
-    if (!in_one_pass) {
-        if (form_differences(&a, fjac, h_to_acnorm))
-            KERNEL(factor)(m, n, fjac, ldfjac, ipvt, h_to_acnorm, rdiag, work_n, fvec,
-                           fnorm, qtf, dependent, scratch);
-        return;
-    }
-
-    keep_top(w, &a);
-    for (int j = 0; j < n; j++)
-        h_to_acnorm[j] = sqrt(rdiag[j]);
-    if (!solved)
-        KERNEL(pivot)(w, n, n, ipvt, rdiag, work_n);
-    give_factors(w, n, fjac, ldfjac, qtf);
-    if (!solved)
-        *dependent = is_dependent(n, fjac, ldfjac, h_to_acnorm, ipvt);
 }

@@ -5,9 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LANES 8 /* numbers that are worked on at once, and partial sums */
-#define FEW 32  /* rows: fewer have MINPACK's arithmetic, but for the normal equations */
-#define SMALL 256 /* rows: with so few the triangle is not worth making */
+#define LANES 8   /* numbers that are worked on at once, and partial sums */
+#define FEW 32    /* residuals: with fewer, MINPACK's order of operations */
+#define MANY 1024 /* residuals: with more, never; between them, where it matters */
 
 #ifndef INSTRUCTION_SET
 #define INSTRUCTION_SET base
@@ -46,16 +46,10 @@ typedef struct {
     double *signs_open; /* 1 where the rows of R have signs of their own, see orient.c */
     double *gram;       /* (n + 1, n + 1) (J f)'(J f), and then, in the same place, */
     double *top;        /* (n, n) the first n rows of J */
-    double *r;          /* (ldr, n + 1) the triangle and Q'f as its last column, or all
-                           of J and f where m is small */
+    double *r;          /* (ldr, n + 1) the triangle and Q'f as its last column */
     double *v;          /* (ldr) a reflection, or what is left of the columns */
     double *block;      /* (lda, n + 1) the rows that are being factored */
 } workspace;
-
-static inline size_t lm_ldr(int m, int n)
-{
-    return lm_padded(m <= SMALL ? m : n);
-}
 
 static inline size_t lm_lda(int m, int n)
 {
@@ -67,7 +61,7 @@ static inline workspace lm_workspace(int m, int n, void *scratch)
     workspace w;
     size_t columns = (size_t)n + 1;
 
-    w.ldr = lm_ldr(m, n);
+    w.ldr = lm_padded(n);
     w.lda = lm_lda(m, n);
     w.signs_open = scratch;
     w.gram = w.signs_open + 1;
@@ -79,42 +73,47 @@ static inline workspace lm_workspace(int m, int n, void *scratch)
 }
 
 double minpack_reference_norm(int m, const double *x);
-double minpack_reference_difference(int m, const double *f, const double *fvec, double h,
-                                    double *column);
 void minpack_reference_factor(int m, int n, double *fjac, int ldfjac, int *ipvt,
-                              const double *acnorm, double *rdiag, double *work_n,
+                              double *acnorm, double *rdiag, double *work_n,
                               const double *fvec, double fnorm, double *qtf,
                               int *dependent, void *scratch);
 
 double KERNEL(norm)(int m, const double *x);
-double KERNEL(difference)(int m, const double *f, const double *fvec, double h,
-                          double *column);
-void KERNEL(factor)(int m, int n, double *fjac, int ldfjac, int *ipvt,
-                    const double *acnorm, double *rdiag, double *work_n,
-                    const double *fvec, double fnorm, double *qtf, int *dependent,
-                    void *scratch);
+double KERNEL(norm_in_order)(int m, const double *x);
+void KERNEL(difference)(int m, const double *f, const double *fvec, double h,
+                        double *column);
+void KERNEL(factor)(int m, int n, double *fjac, int ldfjac, int *ipvt, double *acnorm,
+                    double *rdiag, double *work_n, const double *fvec, double fnorm,
+                    double *qtf, int *dependent, void *scratch);
+void KERNEL(factor_in_order)(int m, int n, double *fjac, int ldfjac, int *ipvt,
+                             double *acnorm, double *rdiag, double *work_n,
+                             const double *fvec, double fnorm, double *qtf,
+                             int *dependent, void *scratch);
 void KERNEL(factor_differences)(int m, int n, double *fjac, int ldfjac, const double *f_n,
                                 double *h_to_acnorm, int *ipvt, double *rdiag,
                                 double *work_n, const double *fvec, double fnorm,
                                 double *qtf, int *dependent, void *scratch);
+void KERNEL(factor_differences_in_order)(int m, int n, double *fjac, int ldfjac,
+                                         const double *f_n, double *h_to_acnorm,
+                                         int *ipvt, double *rdiag, double *work_n,
+                                         const double *fvec, double fnorm, double *qtf,
+                                         int *dependent, void *scratch);
 
 /* The pieces of the factorization; rows.h says what a matrix is. */
 struct matrix;
 
-/* R and Q'f to w->r, as its last column, by the normal equations; w->ldr tells how it is
- * laid out. Returns 0 where columns are too near to dependence. Where a holds residuals,
- * square becomes the squares of the norms of the columns of the Jacobian. */
-int KERNEL(normal_equations)(workspace *w, const struct matrix *a, int *ipvt,
+/* R and Q'f to w.r, as its last column, by the normal equations. square becomes the
+ * squares of the norms of the columns. Returns 0 where some are too near to dependence.
+ */
+int KERNEL(normal_equations)(workspace w, const struct matrix *a, int *ipvt,
                              double *square);
 
 /* The same by reflections, in two parts. First a triangle that is not pivoted, of order
  * n, whatever the number of rows: */
-void KERNEL(triangle)(workspace w, const struct matrix *a, double *square);
+void KERNEL(triangle)(workspace w, const struct matrix *a);
 
-/* Then w.r, of m rows, is pivoted by columns and brought to triangular form, as qrfac
- * does with J; rows from m on are zero. square holds the squares of the norms of the
- * columns. */
-void KERNEL(pivot)(workspace w, int m, int n, int *ipvt, double *square,
-                   double *square_before);
+/* Then it is pivoted by columns and brought to triangular form again, as qrfac does with
+ * J. square holds the squares of the norms of the columns. */
+void KERNEL(pivot)(workspace w, int n, int *ipvt, double *square, double *square_before);
 
 #endif

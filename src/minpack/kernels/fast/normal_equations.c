@@ -156,7 +156,7 @@ static matrix block_of(workspace w, int n, int count)
 }
 
 /* g = (J f)'(J f) */
-static void find_products(workspace w, const matrix *a, double *square)
+static void find_products(workspace w, const matrix *a)
 {
     int n = a->n, rows = lm_block_rows(a->m, n);
 
@@ -166,7 +166,7 @@ static void find_products(workspace w, const matrix *a, double *square)
         matrix block = rows_of(a, start, count);
         prospect next = prospect_of(a, start, rows);
         if (a->h != NULL) {
-            take_block(w, a, start, count, square);
+            take_block(w, a, start, count);
             block = block_of(w, n, count);
         }
         add_products(&block, w.gram, &next);
@@ -208,18 +208,16 @@ static void find_row(workspace w, int n, int j, const int *ipvt, double *left)
     rj[j] = diagonal;
 }
 
-int KERNEL(normal_equations)(workspace *own, const matrix *a, int *ipvt, double *square)
+int KERNEL(normal_equations)(workspace w, const matrix *a, int *ipvt, double *square)
 {
-    workspace w = *own;
     int n = a->n;
     double *left = w.v;
 
-    find_products(w, a, square);
-    w.ldr = lm_padded(n);
+    find_products(w, a);
     memset(w.r, 0, w.ldr * (size_t)(n + 1) * sizeof(double));
     for (int j = 0; j < n; j++) {
         ipvt[j] = j + 1;
-        left[j] = w.gram[j + j * (size_t)(n + 1)];
+        square[j] = left[j] = w.gram[j + j * (size_t)(n + 1)];
     }
     for (int j = 0; j < n; j++) {
         int longest = longest_column(j, n, left);
@@ -234,6 +232,5 @@ int KERNEL(normal_equations)(workspace *own, const matrix *a, int *ipvt, double 
             return 0;
         find_row(w, n, j, ipvt, left);
     }
-    own->ldr = w.ldr;
     return 1;
 }

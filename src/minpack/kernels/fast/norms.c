@@ -1,13 +1,8 @@
 /* Norms and differences, in one pass each. */
-#include <float.h>
 #include <math.h>
 
 #include "fast.h"
 #include "lanes.h"
-
-/* MINPACK scales what is not between these, or not far from them. */
-#define SMALLEST_UNSCALED 1e-19
-#define LARGEST_UNSCALED 1e17
 
 enum { AHEAD = 128 }; /* numbers from what is worked on to what is fetched */
 
@@ -20,27 +15,13 @@ static double norm_or_reference(double square, int m, const double *x)
     return minpack_reference_norm(m, x);
 }
 
-/* MINPACK's norm, to the bit: one sum of squares, unless some need scaling. */
-static double norm_of_few(int m, const double *x)
-{
-    double square = 0;
-    int scaled = 0;
-
-    for (int i = 0; i < m; i++) {
-        double size = fabs(x[i]);
-        square += size * size;
-        scaled |= !(size < LARGEST_UNSCALED) || (size < SMALLEST_UNSCALED && size != 0);
-    }
-    return scaled ? minpack_reference_norm(m, x) : sqrt(square);
-}
-
 double KERNEL(norm)(int m, const double *x)
 {
     lanes even = broadcast(0.0), odd = even;
     int row;
 
     if (m < FEW)
-        return norm_of_few(m, x);
+        return KERNEL(norm_in_order)(m, x);
     for (row = 0; row + 2 * LANES <= m; row += 2 * LANES) {
         fetch(x + row + AHEAD);
         fetch(x + row + AHEAD + LANES);
@@ -55,30 +36,8 @@ double KERNEL(norm)(int m, const double *x)
     return norm_or_reference(sum(add(even, odd)), m, x);
 }
 
-double KERNEL(difference)(int m, const double *f, const double *fvec, double h,
-                          double *column)
+void KERNEL(difference)(int m, const double *f, const double *fvec, double h,
+                        double *column)
 {
-    lanes even = broadcast(0.0), odd = even, inverse = broadcast(1 / h);
-    int row;
-
-    if (!(h > DBL_MIN))
-        return minpack_reference_difference(m, f, fvec, h, column);
-    if (m < FEW) {
-        for (row = 0; row < m; row++)
-            column[row] = (f[row] - fvec[row]) / h;
-        return norm_of_few(m, column);
-    }
-    row = difference_pairs(m, f, fvec, inverse, column, &even, &odd, AHEAD);
-    for (; row + LANES <= m; row += LANES) {
-        lanes a = scaled_difference(load(f + row), load(fvec + row), inverse);
-        store(column + row, a);
-        even = add_product(even, a, a);
-    }
-    if (row < m) {
-        lanes a = scaled_difference(load(f + m - LANES), load(fvec + m - LANES), inverse);
-        store(column + m - LANES, a);
-        a = load_tail(column, m, row);
-        even = add_product(even, a, a);
-    }
-    return norm_or_reference(sum(add(even, odd)), m, column);
+    difference_rows(m, f, fvec, h, column, AHEAD);
 }

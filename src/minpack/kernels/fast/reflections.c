@@ -234,7 +234,7 @@ static void annihilate(int m, int n, double *a, size_t lda, double *r, size_t ld
 
 /* --- The kernels ----------------------------------------------------------------- */
 
-void KERNEL(triangle)(workspace w, const matrix *a, double *square)
+void KERNEL(triangle)(workspace w, const matrix *a)
 {
     int n = a->n, rows = lm_block_rows(a->m, n);
 
@@ -242,13 +242,12 @@ void KERNEL(triangle)(workspace w, const matrix *a, double *square)
     for (int start = 0; start < a->m; start += rows) {
         int count = a->m - start < rows ? a->m - start : rows;
         prospect next = prospect_of(a, start, rows);
-        take_block(w, a, start, count, square);
+        take_block(w, a, start, count);
         annihilate((int)lm_padded(count), n, w.block, w.lda, w.r, w.ldr, &next);
     }
 }
 
-void KERNEL(pivot)(workspace w, int m, int n, int *ipvt, double *square,
-                   double *square_before)
+void KERNEL(pivot)(workspace w, int n, int *ipvt, double *square, double *square_before)
 {
     double *r = w.r;
     size_t ldr = w.ldr;
@@ -300,7 +299,7 @@ void KERNEL(pivot)(workspace w, int m, int n, int *ipvt, double *square,
             square[k] -= rk[j] * rk[j];
             if (0.05 * square[k] <= EPSMCH * square_before[k]) {
                 square[k] = 0;
-                for (int i = j + 1; i < m; i++)
+                for (int i = j + 1; i < n; i++)
                     square[k] += rk[i] * rk[i];
                 square_before[k] = square[k];
             }

@@ -93,30 +93,9 @@ static inline void take_rows(int count, const double *from, double *to)
         to[i] = 0;
 }
 
-/* (f - fvec)/h in the rows of a block, and its sum of squares. fvec is in the block
- * already, with zeros up to a whole number of lanes, as they will be here. */
-static inline double take_differences(int count, const double *f, const double *fvec,
-                                      double h, double *to)
-{
-    lanes even = broadcast(0.0), odd = even, inverse = broadcast(1 / h);
-    int row = difference_pairs(count, f, fvec, inverse, to, &even, &odd, 0);
-
-    for (; row < count; row += LANES) {
-        int rest = count - row < LANES ? count - row : LANES;
-        double last[LANES] = {0};
-        memcpy(last, f + row, (size_t)rest * sizeof(double));
-        lanes a = scaled_difference(load(last), load(fvec + row), inverse);
-        store(to + row, a);
-        even = add_product(even, a, a);
-    }
-    return sum(add(even, odd));
-}
-
 /* So many rows of all columns of a to the block, with zeros up to a whole number of
- * lanes. Where a holds residuals, the squares of the differences are added to square,
- * which the first rows begin. */
-static inline void take_block(workspace w, const matrix *a, int start, int count,
-                              double *square)
+ * lanes. */
+static inline void take_block(workspace w, const matrix *a, int start, int count)
 {
     double *fvec = w.block + a->n * w.lda;
 
@@ -127,9 +106,21 @@ static inline void take_block(workspace w, const matrix *a, int start, int count
         if (a->h == NULL) {
             take_rows(count, from, to);
         } else {
-            double added = take_differences(count, from, fvec, a->h[k], to);
-            square[k] = start == 0 ? added : square[k] + added;
+            difference_rows(count, from, fvec, a->h[k], to, 0);
+            for (int i = count; i < (int)lm_padded(count); i++)
+                to[i] = 0;
         }
+    }
+}
+
+/* The Jacobian where residuals are. */
+static inline void form_differences(const matrix *a, double *fjac)
+{
+    for (int j = 0; j < a->n; j++) {
+        const double *f = column_of(a, j);
+        double *column = fjac + j * (size_t)a->ldfjac;
+        for (int i = 0; i < a->m; i++)
+            column[i] = (f[i] - a->fvec[i]) / a->h[j];
     }
 }
 

@@ -20,7 +20,7 @@ contains
       integer(c_int), value, intent(in) :: m, n, ldfjac
       real(c_double), intent(inout) :: fjac(ldfjac, *) !< out: R above, reflectors below
       integer(c_int), intent(out) :: ipvt(*)  !< (n) the permutation P
-      real(c_double), intent(in) :: acnorm(*) !< (n) norms of the columns of J
+      real(c_double), intent(out) :: acnorm(*)!< (n) norms of the columns of J
       real(c_double), intent(out) :: rdiag(*) !< (n) norms of what is left; the diagonal of R
       real(c_double), intent(out) :: work_n(*)!< (n) norms when last computed afresh
       real(c_double), intent(in) :: fvec(*)   !< (m) the residuals
@@ -32,6 +32,7 @@ contains
       integer :: j, k
 
       do j = 1, n
+         acnorm(j) = enorm(m, fjac(1, j))
          rdiag(j) = acnorm(j)
          work_n(j) = acnorm(j)
          ipvt(j) = j

@@ -1,0 +1,342 @@
+/* MINPACK's order of operations, to the bit, and faster than one after the other.
+ *
+ * Sums are added up term by term, so each addition waits for the one before it. But the
+ * sums of several columns do not wait for each other, and products, quotients and what is
+ * subtracted from a column have no order. */
+#include <math.h>
+#include <string.h>
+
+#include "fast.h"
+#include "lanes.h"
+#include "rows.h"
+
+/* The relative rounding error at which MINPACK computes a norm afresh */
+#define EPSMCH 2.22044604926e-16
+/* MINPACK scales what is not between these, the larger one over m, or not far from them.
+ */
+#define SMALLEST_UNSCALED 1e-19
+#define LARGEST_UNSCALED 1e19
+
+/* The weight of a reflection in a column that it has come off already */
+#define DONE NAN
+
+enum { BESIDE = 8 }; /* columns whose sums are added up beside each other */
+
+typedef double pair __attribute__((vector_size(16), aligned(8), may_alias));
+
+/* --- Sums ------------------------------------------------------------------------ */
+
+/* total[c] = x'a[c], or where `own` a[c]'a[c] */
+INLINE void add_up(int own, int count, int m, const double *x, const double *const *a,
+                   double *total)
+{
+    const double *column[BESIDE];
+    pair both[BESIDE / 2]; /* the sums of two columns */
+    double last = 0;       /* that of one more */
+    int row;
+
+    for (int c = 0; c < count; c++)
+        column[c] = a[c];
+    for (int c = 0; c < count / 2; c++)
+        both[c] = (pair){0, 0};
+    for (row = 0; row + 2 <= m; row += 2) {
+        for (int c = 0; c < count / 2; c++) {
+            pair first = *(const pair *)(column[2 * c] + row);
+            pair second = *(const pair *)(column[2 * c + 1] + row);
+            first *= own ? first : *(const pair *)(x + row);
+            second *= own ? second : *(const pair *)(x + row);
+            both[c] += (pair){first[0], second[0]};
+            both[c] += (pair){first[1], second[1]};
+        }
+        if (count % 2 == 1) {
+            pair term = *(const pair *)(column[count - 1] + row);
+            term *= own ? term : *(const pair *)(x + row);
+            last += term[0];
+            last += term[1];
+        }
+    }
+    if (row < m) {
+        for (int c = 0; c < count / 2; c++) {
+            double first = column[2 * c][row], second = column[2 * c + 1][row];
+            both[c] +=
+                (pair){first * (own ? first : x[row]), second * (own ? second : x[row])};
+        }
+        if (count % 2 == 1)
+            last += column[count - 1][row] * (own ? column[count - 1][row] : x[row]);
+    }
+    for (int c = 0; c < count / 2; c++)
+        memcpy(total + 2 * c, &both[c], sizeof both[c]);
+    if (count % 2 == 1)
+        total[count - 1] = last;
+}
+
+/* The same for a number of columns that is not known to the compiler. */
+INLINE void add_up_any(int own, int count, int m, const double *x, const double *const *a,
+                       double *total)
+{
+    switch (count) {
+    case 1:
+        add_up(own, 1, m, x, a, total);
+        break;
+    case 2:
+        add_up(own, 2, m, x, a, total);
+        break;
+    case 3:
+        add_up(own, 3, m, x, a, total);
+        break;
+    case 4:
+        add_up(own, 4, m, x, a, total);
+        break;
+    case 5:
+        add_up(own, 5, m, x, a, total);
+        break;
+    case 6:
+        add_up(own, 6, m, x, a, total);
+        break;
+    case 7:
+        add_up(own, 7, m, x, a, total);
+        break;
+    default:
+        add_up(own, BESIDE, m, x, a, total);
+        break;
+    }
+}
+
+static void dots(int count, int m, const double *x, const double *const *a, double *dot)
+{
+    add_up_any(0, count, m, x, a, dot);
+}
+
+static void squares(int count, int m, const double *const *a, double *square)
+{
+    add_up_any(1, count, m, NULL, a, square);
+}
+
+/* The norm of x, whose squares add up to this unless some need scaling. */
+static double norm_or_scaled(double square, int m, const double *x)
+{
+    double largest = LARGEST_UNSCALED / m;
+    int some = !(square < largest * largest);
+
+    for (int i = 0; i < m; i++)
+        some |= (fabs(x[i]) < SMALLEST_UNSCALED) & (x[i] != 0);
+    return some ? minpack_reference_norm(m, x) : sqrt(square);
+}
+
+double KERNEL(norm_in_order)(int m, const double *x)
+{
+    double square;
+
+    squares(1, m, &x, &square);
+    return norm_or_scaled(square, m, x);
+}
+
+/* --- Reflections ----------------------------------------------------------------- */
+
+/* a -= t v */
+static void subtract(int m, double t, const double *restrict v, double *restrict a)
+{
+    for (int i = 0; i < m; i++)
+        a[i] -= t * v[i];
+}
+
+/* The same, and the norm of a. */
+static double subtract_and_norm(int m, double t, const double *restrict v,
+                                double *restrict a)
+{
+    enum { ROWS = 64 };
+    double square = 0;
+
+    for (int start = 0; start < m; start += ROWS) {
+        int rows = m - start < ROWS ? m - start : ROWS;
+        const double *from = v + start;
+        double *to = a + start, term[ROWS];
+        for (int i = 0; i < rows; i++) {
+            to[i] -= t * from[i];
+            term[i] = to[i] * to[i];
+        }
+        for (int i = 0; i < rows; i++)
+            square += term[i];
+    }
+    return norm_or_scaled(square, m, a);
+}
+
+/* What is being factored: column n are the residuals, which become Q'f. */
+typedef struct {
+    int m, n;
+    double *fjac;
+    size_t ldfjac;
+    int *ipvt;
+    double *left;   /* (n) norms of what is left of the columns */
+    double *before; /* (n) the same when they were last computed afresh */
+    double *qtf;
+    double *weight; /* (n + 1) of a reflection in the columns */
+} factors;
+
+static double *part_of(const factors *f, int k)
+{
+    return k < f->n ? f->fjac + (size_t)k * f->ldfjac : f->qtf;
+}
+
+static void start(factors *f, double *acnorm)
+{
+    for (int j = 0; j < f->n; j += BESIDE) {
+        int count = f->n - j < BESIDE ? f->n - j : BESIDE;
+        const double *a[BESIDE];
+        for (int c = 0; c < count; c++)
+            a[c] = part_of(f, j + c);
+        squares(count, f->m, a, acnorm + j);
+    }
+    for (int j = 0; j < f->n; j++) {
+        acnorm[j] = norm_or_scaled(acnorm[j], f->m, part_of(f, j));
+        f->left[j] = f->before[j] = acnorm[j];
+        f->ipvt[j] = j + 1;
+    }
+}
+
+static int longest_of(const factors *f, int j)
+{
+    int longest = j;
+
+    for (int k = j; k < f->n; k++)
+        if (f->left[k] > f->left[longest])
+            longest = k;
+    return longest;
+}
+
+static void exchange(factors *f, int j, int k)
+{
+    double *aj = part_of(f, j), *ak = part_of(f, k);
+    int pivot = f->ipvt[j];
+
+    for (int i = 0; i < f->m; i++) {
+        double swap = aj[i];
+        aj[i] = ak[i];
+        ak[i] = swap;
+    }
+    f->left[k] = f->left[j];
+    f->before[k] = f->before[j];
+    f->ipvt[j] = f->ipvt[k];
+    f->ipvt[k] = pivot;
+}
+
+/* Column j, of this norm from row j on, becomes the reflection v that takes it to a
+ * multiple of a unit vector, which is returned. */
+static double make_reflection(factors *f, int j, double norm)
+{
+    double *v = part_of(f, j) + j;
+
+    if (v[0] < 0)
+        norm = -norm;
+    for (int i = 0; i < f->m - j; i++)
+        v[i] /= norm;
+    v[0] += 1;
+    return -norm;
+}
+
+/* How much of reflection j comes off the columns behind it. */
+static void weigh(factors *f, int j)
+{
+    const double *v = part_of(f, j) + j;
+
+    for (int k = j + 1; k <= f->n; k += BESIDE) {
+        int count = f->n + 1 - k < BESIDE ? f->n + 1 - k : BESIDE;
+        const double *a[BESIDE];
+        for (int c = 0; c < count; c++)
+            a[c] = part_of(f, k + c) + j;
+        dots(count, f->m - j, v, a, f->weight + k);
+        for (int c = 0; c < count; c++)
+            f->weight[k + c] /= v[0];
+    }
+}
+
+/* Row j of the columns behind, and with it the norms of what is left of them. Where an
+ * update has lost half of its digits, the whole column is seen to, and its norm comes
+ * afresh. */
+static void reflect_row(factors *f, int j)
+{
+    const double *v = part_of(f, j) + j;
+
+    for (int k = j + 1; k <= f->n; k++) {
+        double *a = part_of(f, k) + j;
+        a[0] -= f->weight[k] * v[0];
+        if (k == f->n || f->left[k] == 0)
+            continue;
+        double ratio = a[0] / f->left[k], rest = 1 - ratio * ratio;
+        f->left[k] *= sqrt(rest > 0 ? rest : 0);
+        double kept = f->left[k] / f->before[k];
+        if (!(0.05 * (kept * kept) > EPSMCH)) {
+            f->left[k] = subtract_and_norm(f->m - j - 1, f->weight[k], v + 1, a + 1);
+            f->before[k] = f->left[k];
+            f->weight[k] = DONE;
+        }
+    }
+}
+
+/* The other rows. Returns the norm of the column that comes next. */
+static double reflect_rest(factors *f, int j, int next)
+{
+    const double *v = part_of(f, j) + j;
+    int rows = f->m - j - 1;
+    double norm = 0;
+
+    for (int k = j + 1; k <= f->n; k++) {
+        double *a = part_of(f, k) + j + 1;
+        if (isnan(f->weight[k]))
+            norm = k == next ? f->left[k] : norm;
+        else if (k == next)
+            norm = subtract_and_norm(rows, f->weight[k], v + 1, a);
+        else
+            subtract(rows, f->weight[k], v + 1, a);
+    }
+    return norm;
+}
+
+void KERNEL(factor_in_order)(int m, int n, double *fjac, int ldfjac, int *ipvt,
+                             double *acnorm, double *rdiag, double *work_n,
+                             const double *fvec, double fnorm, double *qtf,
+                             int *dependent, void *scratch)
+{
+    workspace w = lm_workspace(m, n, scratch);
+    factors f = {m, n, fjac, (size_t)ldfjac, ipvt, rdiag, work_n, qtf, w.gram};
+
+    (void)fnorm;
+    (void)dependent;
+    *w.signs_open = 0;
+    memcpy(qtf, fvec, (size_t)m * sizeof(double));
+    start(&f, acnorm);
+    int next = longest_of(&f, 0);
+    double norm = f.left[next];
+    for (int j = 0; j < n; j++) {
+        if (next != j)
+            exchange(&f, j, next);
+        rdiag[j] = -norm;
+        if (norm != 0) {
+            rdiag[j] = make_reflection(&f, j, norm);
+            weigh(&f, j);
+            reflect_row(&f, j);
+        }
+        if (j + 1 == n)
+            break;
+        next = longest_of(&f, j + 1);
+        if (norm != 0)
+            norm = reflect_rest(&f, j, next);
+        else
+            norm = KERNEL(norm_in_order)(m - j - 1, part_of(&f, next) + j + 1);
+    }
+    for (int j = 0; j < n; j++)
+        fjac[j + j * (size_t)ldfjac] = rdiag[j];
+}
+
+void KERNEL(factor_differences_in_order)(int m, int n, double *fjac, int ldfjac,
+                                         const double *f_n, double *h_to_acnorm,
+                                         int *ipvt, double *rdiag, double *work_n,
+                                         const double *fvec, double fnorm, double *qtf,
+                                         int *dependent, void *scratch)
+{
+    matrix a = {m, n, fjac, ldfjac, f_n, fvec, h_to_acnorm};
+
+    form_differences(&a, fjac);
+    KERNEL(factor_in_order)(m, n, fjac, ldfjac, ipvt, h_to_acnorm, rdiag, work_n, fvec,
+                            fnorm, qtf, dependent, scratch);
+}
