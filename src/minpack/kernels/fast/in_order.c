@@ -8,6 +8,7 @@
 
 #include "fast.h"
 #include "lanes.h"
+#include "quotients.h"
 #include "rows.h"
 
 /* The relative rounding error at which MINPACK computes a norm afresh */
@@ -16,6 +17,7 @@
  */
 #define SMALLEST_UNSCALED 1e-19
 #define LARGEST_UNSCALED 1e19
+#define SQUARE_OF_SOME_SIZE 1e-10
 
 /* The weight of a reflection in a column that it has come off already */
 #define DONE NAN
@@ -112,14 +114,17 @@ static void squares(int count, int m, const double *const *a, double *square)
     add_up_any(1, count, m, NULL, a, square);
 }
 
-/* The norm of x, whose squares add up to this unless some need scaling. */
+/* The norm of x, whose squares add up to this unless some need scaling. Those of small
+ * entries that come after others of some size do not count, scaled or not. */
 static double norm_or_scaled(double square, int m, const double *x)
 {
-    double largest = LARGEST_UNSCALED / m;
+    double largest = LARGEST_UNSCALED / m, before = 0;
     int some = !(square < largest * largest);
 
-    for (int i = 0; i < m; i++)
-        some |= (fabs(x[i]) < SMALLEST_UNSCALED) & (x[i] != 0);
+    for (int i = 0; i < m && before < SQUARE_OF_SOME_SIZE; i++) {
+        some |= fabs(x[i]) < SMALLEST_UNSCALED && x[i] != 0;
+        before += x[i] * x[i];
+    }
     return some ? minpack_reference_norm(m, x) : sqrt(square);
 }
 
@@ -228,8 +233,7 @@ static double make_reflection(factors *f, int j, double norm)
 
     if (v[0] < 0)
         norm = -norm;
-    for (int i = 0; i < f->m - j; i++)
-        v[i] /= norm;
+    divide_rows(f->m - j, v, norm);
     v[0] += 1;
     return -norm;
 }

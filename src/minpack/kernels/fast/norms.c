@@ -3,6 +3,7 @@
 
 #include "fast.h"
 #include "lanes.h"
+#include "quotients.h"
 
 enum { AHEAD = 128 }; /* numbers from what is worked on to what is fetched */
 

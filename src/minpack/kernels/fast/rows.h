@@ -6,6 +6,7 @@
 
 #include "fast.h"
 #include "lanes.h"
+#include "quotients.h"
 
 enum { PANEL = 4 }; /* columns that are worked on together */
 
