@@ -55,6 +55,15 @@ class Spectrum:
         return spectrum(x, self.t) - self.y
 
 
+@dataclass(frozen=True, eq=False)
+class TwoDecays(Spectrum):
+    """Noisy data of two decays on a background, and a start."""
+
+    def residuals(self, x: Array) -> Array:
+        """Return the model minus the data, shape (m,)."""
+        return decay(self.t, *x[:3]) + decay(self.t, x[3], x[4], -self.y)
+
+
 def spectrum(x: Array, t: Array) -> Array:
     """Return lines of a height, a place and a half width, and the background."""
     lines, rest = np.split(x, [x.size // 3 * 3])
@@ -83,3 +92,13 @@ def spectrum_fit(m: int, n: int) -> Spectrum:
     x0 = truth * (1 + 0.05 * rng.uniform(-1, 1, n))
     x0[1 : 3 * lines : 3] = places + rng.uniform(-0.05, 0.05, lines)
     return Spectrum(t, y, x0)
+
+
+def ill_posed_fit(m: int) -> TwoDecays:
+    """Draw a fit whose Jacobian has columns that nearly depend on each other."""
+    rng = np.random.default_rng(m)
+    t = np.linspace(0, 10, m)
+    truth = np.array([1, 0.3, 0.3, 2, 0.6])
+    exact = TwoDecays(t, np.zeros(m), truth).residuals(truth)
+    y = exact + rng.uniform(-0.02, 0.02, m)
+    return TwoDecays(t, y, truth * (1 + 0.2 * rng.uniform(-1, 1, 5)))

@@ -30,36 +30,30 @@ DECLARE(v4)
 #endif
 
 #define IN_ORDER(set)                                                                    \
-    {minpack_##set##_norm_in_order,                                                      \
-     minpack_##set##_difference,                                                         \
-     minpack_##set##_factor_in_order,                                                    \
-     minpack_##set##_factor_differences_in_order,                                        \
-     0,                                                                                  \
-     0,                                                                                  \
-     0,                                                                                  \
-     NULL}
-#define KERNELS(set, its_in_order)                                                       \
-    {minpack_##set##_norm,                                                               \
-     minpack_##set##_difference,                                                         \
-     minpack_##set##_factor,                                                             \
-     minpack_##set##_factor_differences,                                                 \
-     0,                                                                                  \
-     FEW,                                                                                \
-     MANY,                                                                               \
-     its_in_order}
+    {.norm = minpack_##set##_norm_in_order,                                              \
+     .difference = minpack_##set##_difference,                                           \
+     .factor = minpack_##set##_factor_in_order,                                          \
+     .factor_differences = minpack_##set##_factor_differences_in_order}
+#define KERNELS(set, those_in_order)                                                     \
+    {.norm = minpack_##set##_norm,                                                       \
+     .difference = minpack_##set##_difference,                                           \
+     .factor = minpack_##set##_factor,                                                   \
+     .factor_differences = minpack_##set##_factor_differences,                           \
+     .few = FEW,                                                                         \
+     .many = MANY,                                                                       \
+     .in_order = those_in_order}
 
 static const lm_kernels in_order[] = {
     IN_ORDER(baseline),
 #ifdef MINPACK_X86_64_LEVELS
     IN_ORDER(v3),
-    IN_ORDER(v4),
 #endif
 };
 static const lm_kernels sets[] = {
     KERNELS(baseline, in_order),
 #ifdef MINPACK_X86_64_LEVELS
     KERNELS(v3, in_order + 1),
-    KERNELS(v4, in_order + 2),
+    KERNELS(v4, in_order + 1), /* wider registers gain nothing there */
 #endif
 };
 

@@ -28,75 +28,51 @@ typedef double pair __attribute__((vector_size(16), aligned(8), may_alias));
 
 /* --- Sums ------------------------------------------------------------------------ */
 
-/* total[c] = x'a[c], or where `own` a[c]'a[c] */
+/* total[c] = x'a[c], or where `own` a[c]'a[c], for an even number of columns */
 INLINE void add_up(int own, int count, int m, const double *x, const double *const *a,
                    double *total)
 {
-    const double *column[BESIDE];
+    const double *column[BESIDE], *by[BESIDE];
     pair both[BESIDE / 2]; /* the sums of two columns */
-    double last = 0;       /* that of one more */
     int row;
 
-    for (int c = 0; c < count; c++)
+    for (int c = 0; c < count; c++) {
         column[c] = a[c];
-    for (int c = 0; c < count / 2; c++)
-        both[c] = (pair){0, 0};
-    for (row = 0; row + 2 <= m; row += 2) {
-        for (int c = 0; c < count / 2; c++) {
-            pair first = *(const pair *)(column[2 * c] + row);
-            pair second = *(const pair *)(column[2 * c + 1] + row);
-            first *= own ? first : *(const pair *)(x + row);
-            second *= own ? second : *(const pair *)(x + row);
-            both[c] += (pair){first[0], second[0]};
-            both[c] += (pair){first[1], second[1]};
-        }
-        if (count % 2 == 1) {
-            pair term = *(const pair *)(column[count - 1] + row);
-            term *= own ? term : *(const pair *)(x + row);
-            last += term[0];
-            last += term[1];
-        }
+        by[c] = own ? a[c] : x;
+        both[c / 2] = (pair){0, 0};
     }
-    if (row < m) {
-        for (int c = 0; c < count / 2; c++) {
-            double first = column[2 * c][row], second = column[2 * c + 1][row];
-            both[c] +=
-                (pair){first * (own ? first : x[row]), second * (own ? second : x[row])};
+    for (row = 0; row + 2 <= m; row += 2)
+        for (int c = 0; c < count; c += 2) {
+            pair first = *(const pair *)(column[c] + row) * *(const pair *)(by[c] + row);
+            pair second =
+                *(const pair *)(column[c + 1] + row) * *(const pair *)(by[c + 1] + row);
+            both[c / 2] += (pair){first[0], second[0]};
+            both[c / 2] += (pair){first[1], second[1]};
         }
-        if (count % 2 == 1)
-            last += column[count - 1][row] * (own ? column[count - 1][row] : x[row]);
+    for (int c = 0; c < count; c += 2) {
+        if (row < m)
+            both[c / 2] +=
+                (pair){column[c][row] * by[c][row], column[c + 1][row] * by[c + 1][row]};
+        memcpy(total + c, &both[c / 2], sizeof both[c / 2]);
     }
-    for (int c = 0; c < count / 2; c++)
-        memcpy(total + 2 * c, &both[c], sizeof both[c]);
-    if (count % 2 == 1)
-        total[count - 1] = last;
 }
 
-/* The same for a number of columns that is not known to the compiler. */
-INLINE void add_up_any(int own, int count, int m, const double *x, const double *const *a,
+/* The same for a number of columns that is not known to the compiler. Where it is odd,
+ * there is room for one more. */
+INLINE void add_up_any(int own, int count, int m, const double *x, const double **a,
                        double *total)
 {
-    switch (count) {
+    if (count % 2 == 1)
+        a[count] = a[count - 1];
+    switch ((count + 1) / 2) {
     case 1:
-        add_up(own, 1, m, x, a, total);
-        break;
-    case 2:
         add_up(own, 2, m, x, a, total);
         break;
-    case 3:
-        add_up(own, 3, m, x, a, total);
-        break;
-    case 4:
+    case 2:
         add_up(own, 4, m, x, a, total);
         break;
-    case 5:
-        add_up(own, 5, m, x, a, total);
-        break;
-    case 6:
+    case 3:
         add_up(own, 6, m, x, a, total);
-        break;
-    case 7:
-        add_up(own, 7, m, x, a, total);
         break;
     default:
         add_up(own, BESIDE, m, x, a, total);
@@ -104,12 +80,12 @@ INLINE void add_up_any(int own, int count, int m, const double *x, const double 
     }
 }
 
-static void dots(int count, int m, const double *x, const double *const *a, double *dot)
+OUTLINE void dots(int count, int m, const double *x, const double **a, double *dot)
 {
     add_up_any(0, count, m, x, a, dot);
 }
 
-static void squares(int count, int m, const double *const *a, double *square)
+OUTLINE void squares(int count, int m, const double **a, double *square)
 {
     add_up_any(1, count, m, NULL, a, square);
 }
@@ -130,24 +106,25 @@ static double norm_or_scaled(double square, int m, const double *x)
 
 double KERNEL(norm_in_order)(int m, const double *x)
 {
-    double square;
+    const double *a[BESIDE] = {x};
+    double square[BESIDE];
 
-    squares(1, m, &x, &square);
-    return norm_or_scaled(square, m, x);
+    squares(1, m, a, square);
+    return norm_or_scaled(square[0], m, x);
 }
 
 /* --- Reflections ----------------------------------------------------------------- */
 
 /* a -= t v */
-static void subtract(int m, double t, const double *restrict v, double *restrict a)
+OUTLINE void subtract(int m, double t, const double *restrict v, double *restrict a)
 {
     for (int i = 0; i < m; i++)
         a[i] -= t * v[i];
 }
 
 /* The same, and the norm of a. */
-static double subtract_and_norm(int m, double t, const double *restrict v,
-                                double *restrict a)
+OUTLINE double subtract_and_norm(int m, double t, const double *restrict v,
+                                 double *restrict a)
 {
     enum { ROWS = 64 };
     double square = 0;
@@ -188,14 +165,15 @@ static void start(factors *f, double *acnorm)
     for (int j = 0; j < f->n; j += BESIDE) {
         int count = f->n - j < BESIDE ? f->n - j : BESIDE;
         const double *a[BESIDE];
+        double square[BESIDE];
         for (int c = 0; c < count; c++)
             a[c] = part_of(f, j + c);
-        squares(count, f->m, a, acnorm + j);
-    }
-    for (int j = 0; j < f->n; j++) {
-        acnorm[j] = norm_or_scaled(acnorm[j], f->m, part_of(f, j));
-        f->left[j] = f->before[j] = acnorm[j];
-        f->ipvt[j] = j + 1;
+        squares(count, f->m, a, square);
+        for (int c = 0; c < count; c++) {
+            acnorm[j + c] = norm_or_scaled(square[c], f->m, a[c]);
+            f->left[j + c] = f->before[j + c] = acnorm[j + c];
+            f->ipvt[j + c] = j + c + 1;
+        }
     }
 }
 
@@ -246,11 +224,12 @@ static void weigh(factors *f, int j)
     for (int k = j + 1; k <= f->n; k += BESIDE) {
         int count = f->n + 1 - k < BESIDE ? f->n + 1 - k : BESIDE;
         const double *a[BESIDE];
+        double dot[BESIDE];
         for (int c = 0; c < count; c++)
             a[c] = part_of(f, k + c) + j;
-        dots(count, f->m - j, v, a, f->weight + k);
+        dots(count, f->m - j, v, a, dot);
         for (int c = 0; c < count; c++)
-            f->weight[k + c] /= v[0];
+            f->weight[k + c] = dot[c] / v[0];
     }
 }
 

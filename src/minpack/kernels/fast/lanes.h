@@ -23,6 +23,7 @@
 #define PARTS (LANES / WIDTH)
 
 #define INLINE static inline __attribute__((always_inline))
+#define OUTLINE static __attribute__((noinline)) /* there once: copies cost the wheel */
 
 typedef double part __attribute__((vector_size(8 * WIDTH), aligned(8), may_alias));
 typedef int64_t bits __attribute__((vector_size(8 * WIDTH), aligned(8), may_alias));

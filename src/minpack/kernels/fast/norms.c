@@ -22,7 +22,7 @@ double KERNEL(norm)(int m, const double *x)
     int row;
 
     if (m < FEW)
-        return KERNEL(norm_in_order)(m, x);
+        return minpack_reference_norm(m, x);
     for (row = 0; row + 2 * LANES <= m; row += 2 * LANES) {
         fetch(x + row + AHEAD);
         fetch(x + row + AHEAD + LANES);
