@@ -101,12 +101,12 @@ class RandomFit:
         return np.stack(columns, axis=1)
 
 
-def random_fit(seed: int) -> RandomFit:
-    """Draw a fit."""
+def random_fit(seed: int, most: int = 1000) -> RandomFit:
+    """Draw a fit of n to `most` residuals."""
     rng = np.random.default_rng(seed)
     model = FAMILIES[seed % len(FAMILIES)]
     n = int(rng.integers(1, 8))
-    m = max(n, round(10 ** rng.uniform(np.log10(n), 3)))
+    m = max(n, round(10 ** rng.uniform(np.log10(n), np.log10(most))))
     t = np.sort(rng.uniform(0, 3, m))
     truth = rng.normal(size=n)
     with np.errstate(all="ignore"):
