@@ -13,8 +13,8 @@
 
 /* The relative rounding error at which MINPACK computes a norm afresh */
 #define EPSMCH 2.22044604926e-16
-/* MINPACK scales what is not between these, the larger one over m, or not far from them.
- */
+/* MINPACK scales what is not between these, the larger one over m, or not far from them;
+ * beside the third the squares of what is below the first are nothing. */
 #define SMALLEST_UNSCALED 1e-19
 #define LARGEST_UNSCALED 1e19
 #define SQUARE_OF_SOME_SIZE 1e-10
@@ -91,7 +91,7 @@ OUTLINE void squares(int count, int m, const double **a, double *square)
 }
 
 /* The norm of x, whose squares add up to this unless some need scaling. Those of small
- * entries that come after others of some size do not count, scaled or not. */
+ * entries after others of some size do not count, scaled or not. */
 static double norm_or_scaled(double square, int m, const double *x)
 {
     double largest = LARGEST_UNSCALED / m, before = 0;
@@ -160,6 +160,7 @@ static double *part_of(const factors *f, int k)
     return k < f->n ? f->fjac + (size_t)k * f->ldfjac : f->qtf;
 }
 
+/* The norms of the columns, none of which is exchanged yet. */
 static void start(factors *f, double *acnorm)
 {
     for (int j = 0; j < f->n; j += BESIDE) {
@@ -177,6 +178,7 @@ static void start(factors *f, double *acnorm)
     }
 }
 
+/* MINPACK's pivot: the column from j on of which most is left. */
 static int longest_of(const factors *f, int j)
 {
     int longest = j;
@@ -233,9 +235,9 @@ static void weigh(factors *f, int j)
     }
 }
 
-/* Row j of the columns behind, and with it the norms of what is left of them. Where an
- * update has lost half of its digits, the whole column is seen to, and its norm comes
- * afresh. */
+/* Reflection j in row j of the columns behind, and so the norms of what is left of them.
+ * Where an update has lost half of its digits, the whole column is reflected, and its
+ * norm computed afresh. */
 static void reflect_row(factors *f, int j)
 {
     const double *v = part_of(f, j) + j;
@@ -256,7 +258,7 @@ static void reflect_row(factors *f, int j)
     }
 }
 
-/* The other rows. Returns the norm of the column that comes next. */
+/* Reflection j in the other rows. Returns the norm of the column that comes next. */
 static double reflect_rest(factors *f, int j, int next)
 {
     const double *v = part_of(f, j) + j;
