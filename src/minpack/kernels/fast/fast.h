@@ -44,8 +44,9 @@ static inline int lm_block_rows(int m, int n)
 typedef struct {
     size_t ldr, lda;
     double *signs_open; /* 1 where the rows of R have signs of their own, see orient.c */
-    double *gram;       /* (n + 1, n + 1) (J f)'(J f), and then, in the same place, */
-    double *top;        /* (n, n) the first n rows of J */
+    double *gram;       /* (n + 1, n + 1) (J f)'(J f), and in the same place */
+    double *top;        /* (n, n) the first n rows of J, or */
+    double *weight;     /* (n + 1) weights of a reflection */
     double *r;          /* (ldr, n + 1) the triangle and Q'f as its last column */
     double *v;          /* (ldr) a reflection, or what is left of the columns */
     double *block;      /* (lda, n + 1) the rows that are being factored */
@@ -65,7 +66,7 @@ static inline workspace lm_workspace(int m, int n, void *scratch)
     w.lda = lm_lda(m, n);
     w.signs_open = scratch;
     w.gram = w.signs_open + 1;
-    w.top = w.gram;
+    w.top = w.weight = w.gram;
     w.r = (double *)(((uintptr_t)(w.gram + columns * columns) + 63) / 64 * 64);
     w.v = w.r + w.ldr * columns;
     w.block = w.v + w.ldr;

@@ -283,7 +283,7 @@ void KERNEL(factor_in_order)(int m, int n, double *fjac, int ldfjac, int *ipvt,
                              int *dependent, void *scratch)
 {
     workspace w = lm_workspace(m, n, scratch);
-    factors f = {m, n, fjac, (size_t)ldfjac, ipvt, rdiag, work_n, qtf, w.gram};
+    factors f = {m, n, fjac, (size_t)ldfjac, ipvt, rdiag, work_n, qtf, w.weight};
 
     (void)fnorm;
     (void)dependent;
