@@ -13,24 +13,16 @@ from typing import Any
 import numpy as np
 
 import minpack
-from cases import SOLVERS, Array, spectrum_fit
+from cases import SOLVERS, spectrum_fit
 from own_time import SIZES
 from report import table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from problems import mgh, nist
+from problems import nist
+from problems.hard_fits import TIGHT, Fit, ill_posed_fits, mgh_fits, nist_fits
 from problems.ordinary_fits import ordinary_fit
-from problems.random_fits import random_fit
 
-Function = Callable[[Array], Array]
-Fit = tuple[Function, Function | None, Array, dict[str, Any]]
 ORDINARY_FITS = 2100
-RANDOM_FITS = 1400
-MANY = 1024  # with more residuals no fit has MINPACK's order of operations
-RANDOM_SIZES = {
-    "ill-posed random fits": 1000,
-    "ill-posed, 1,025 to 10,000 residuals": 10_000,
-}
 AS_LOW = 1e-9
 ENOUGH = (4, 6, 8)  # digits
 
@@ -59,33 +51,31 @@ hash should be this one on every processor. The instruction sets of this one
 {table(["instruction set", "hash"], digests.items())}"""
 
 
-def _fits() -> Iterator[tuple[str, Fit]]:
-    """All test problems under the name of their collection."""
-    for problem, factor in mgh.RUNS:
-        x0 = problem.scaled_start(factor)
-        for dfun in (None, problem.jacobian):
-            yield "Moré, Garbow, Hillstrom", (problem.residuals, dfun, x0, {})
-    tight = {"ftol": 1e-15, "xtol": 1e-15, "maxfev": 10_000}
-    for title, options in ("NIST", {}), ("NIST, tolerances 1e-15", tight):
-        for dataset, start in nist.RUNS:
-            x0 = dataset.starts[start]
-            for dfun in (None, dataset.jacobian):
-                yield title, (dataset.residuals, dfun, x0, options)
+def _ordinary_fits() -> Iterator[Fit]:
     for seed in range(ORDINARY_FITS):
         ordinary = ordinary_fit(seed)
-        yield "ordinary fits", (ordinary.residuals, None, ordinary.x0, {})
-    for title, most in RANDOM_SIZES.items():
-        for seed in range(RANDOM_FITS):
-            random = random_fit(seed, most)
-            if most > MANY and random.t.size <= MANY:
-                continue
-            dfun = random.jacobian if random.analytic else None
-            yield title, (random.residuals, dfun, random.x0, random.options)
+        yield ordinary.residuals, ordinary.x0, None, {}
+
+
+def _fits() -> Iterator[tuple[str, Fit]]:
+    """All test problems under the name of their collection."""
+    collections: dict[str, Iterator[Fit]] = {
+        "Moré, Garbow, Hillstrom": mgh_fits(),
+        "NIST": nist_fits(),
+        "NIST, tolerances 1e-15": nist_fits(**TIGHT),
+        "ordinary fits": _ordinary_fits(),
+        "ill-posed random fits": ill_posed_fits(),
+        # where no fit has MINPACK's order of operations
+        "ill-posed, 1,025 to 10,000 residuals": ill_posed_fits(1025, 10_000),
+    }
+    for title, fits in collections.items():
+        for fit in fits:
+            yield title, fit
 
 
 def _end(solver: Callable[..., Any], fit: Fit) -> tuple[object, float]:
     """Return ier and nfev, or which exception there was, and the sum of squares."""
-    func, dfun, x0, options = fit
+    func, x0, dfun, options = fit
     try:
         _, _, info, _, ier = solver(func, x0, Dfun=dfun, full_output=True, **options)
     except Exception as error:

@@ -30,6 +30,7 @@ SIZES = (
 )  # fmt: skip
 ILL_POSED = (20, 100, 1000, 10_000, 100_000)
 SECONDS = 8  # for each size
+COMPARED = (*SOLVERS, "SciPy / reference", "SciPy / fast")
 
 
 class Replay:
@@ -154,19 +155,19 @@ def own_time(figure: Path | None = None) -> str:
     return f"{section(results)}\n\n{section_on_ill_posed(ill_posed)}"
 
 
+def times_and_ratios(result: OwnTime) -> list[str]:
+    """Return what a row of a table says of the solvers."""
+    return [
+        *(short(1e6 * result.median(name)) for name in SOLVERS),
+        spread(ratios(result.times, "reference", "SciPy")),
+        spread(ratios(result.times, "fast", "SciPy")),
+    ]
+
+
 def section_on_ill_posed(results: list[OwnTime]) -> str:
     """Return what is written about fits that have MINPACK's order of operations."""
-    header = ["m × n", "nfev", *SOLVERS, "SciPy / reference", "SciPy / fast"]
-    rows = [
-        [
-            f"{r.m:,} × {r.n}",
-            r.nfev,
-            *(short(1e6 * r.median(name)) for name in SOLVERS),
-            spread(ratios(r.times, "reference", "SciPy")),
-            spread(ratios(r.times, "fast", "SciPy")),
-        ]
-        for r in results
-    ]
+    header = ["m × n", "nfev", *COMPARED]
+    rows = [[f"{r.m:,} × {r.n}", r.nfev, *times_and_ratios(r)] for r in results]
     return f"""\
 The same of fits whose Jacobian has columns that nearly depend on each other: two decays
 on a background, the rate of one half that of the other. Up to 1,024 residuals fast then
@@ -177,19 +178,14 @@ keeps to MINPACK's order of operations, for its bits.
 
 def section(results: list[OwnTime]) -> str:
     """Return what is written about the results."""
-    header = [
-        "m × n", "nfev", "function", "copy", *SOLVERS,
-        "SciPy / reference", "SciPy / fast", "target",
-    ]  # fmt: skip
+    header = ["m × n", "nfev", "function", "copy", *COMPARED, "target"]
     rows = [
         [
             f"{r.m:,} × {r.n}",
             r.nfev,
             short(1e6 * r.function),
             short(1e6 * r.copy),
-            *(short(1e6 * r.median(name)) for name in SOLVERS),
-            spread(ratios(r.times, "reference", "SciPy")),
-            spread(ratios(r.times, "fast", "SciPy")),
+            *times_and_ratios(r),
             verdict(r.ratio(), r.target),
         ]
         for r in results

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from minpack import leastsq
 from minpack._minpack import instruction_sets
 from problems import mgh, nist
+from problems.hard_fits import TIGHT, Fit, ill_posed_fits, mgh_fits, nist_fits
 from problems.ordinary_fits import ordinary_fit
 from problems.random_fits import random_fit
 
@@ -1114,28 +1115,6 @@ def test_a_linear_fit_of_any_scale_is_solved(
 # --- The path -----------------------------------------------------------------------
 
 
-Fit = tuple[Any, Any, Any, dict[str, Any]]
-
-
-def mgh_fits() -> Iterator[Fit]:
-    for problem, factor in mgh.RUNS:
-        for dfun in (None, problem.jacobian):
-            yield problem.residuals, problem.scaled_start(factor), dfun, {}
-
-
-def nist_fits(**options: Any) -> Iterator[Fit]:
-    for dataset, start in nist.RUNS:
-        for dfun in (None, dataset.jacobian):
-            yield dataset.residuals, dataset.starts[start], dfun, options
-
-
-def ill_posed_fits() -> Iterator[Fit]:
-    for seed in range(1400):
-        random = random_fit(seed)
-        dfun = random.jacobian if random.analytic else None
-        yield random.residuals, random.x0, dfun, random.options
-
-
 class Ends(NamedTuple):
     """A fit and what it returns with both kernel sets."""
 
@@ -1188,7 +1167,7 @@ def test_fits_of_few_residuals_have_minpacks_bits() -> None:
 
 
 def test_fits_that_rounding_errors_will_end_have_minpacks_bits() -> None:
-    for problem in nist_fits(ftol=1e-15, xtol=1e-15, maxfev=10_000):
+    for problem in nist_fits(**TIGHT):
         assert same_bits(both_ends(problem))
 
 

@@ -113,24 +113,35 @@ static outcome factor_rows(workspace w, const matrix *a, int *ipvt, double *acno
     return FACTORED;
 }
 
-void KERNEL(factor)(int m, int n, double *fjac, int ldfjac, int *ipvt, double *acnorm,
-                    double *rdiag, double *work_n, const double *fvec, double fnorm,
-                    double *qtf, int *dependent, void *scratch)
+/* The same by the reference too, and with R and Q'f where the caller wants them. */
+static void factor_matrix(const matrix *a, double *fjac, int *ipvt, double *acnorm,
+                          double *rdiag, double *work_n, double fnorm, double *qtf,
+                          int *dependent, void *scratch)
 {
-    workspace w = lm_workspace(m, n, scratch);
-    matrix a = {m, n, fjac, ldfjac, fjac + (n - 1) * (size_t)ldfjac, fvec, NULL};
+    workspace w = lm_workspace(a->m, a->n, scratch);
 
-    switch (factor_rows(w, &a, ipvt, acnorm, rdiag, work_n, fnorm, dependent)) {
+    switch (factor_rows(w, a, ipvt, acnorm, rdiag, work_n, fnorm, dependent)) {
     case FACTORED:
-        give_factors(w, n, fjac, ldfjac, qtf);
+        give_factors(w, a->n, fjac, a->ldfjac, qtf);
         break;
     case OUT_OF_RANGE:
-        minpack_reference_factor(m, n, fjac, ldfjac, ipvt, acnorm, rdiag, work_n, fvec,
-                                 fnorm, qtf, dependent, scratch);
+        if (a->h != NULL)
+            form_differences(a, fjac);
+        minpack_reference_factor(a->m, a->n, fjac, a->ldfjac, ipvt, acnorm, rdiag, work_n,
+                                 a->fvec, fnorm, qtf, dependent, scratch);
         break;
     case LEFT_ALONE:
         break;
     }
+}
+
+void KERNEL(factor)(int m, int n, double *fjac, int ldfjac, int *ipvt, double *acnorm,
+                    double *rdiag, double *work_n, const double *fvec, double fnorm,
+                    double *qtf, int *dependent, void *scratch)
+{
+    matrix a = {m, n, fjac, ldfjac, fjac + (n - 1) * (size_t)ldfjac, fvec, NULL};
+
+    factor_matrix(&a, fjac, ipvt, acnorm, rdiag, work_n, fnorm, qtf, dependent, scratch);
 }
 
 void KERNEL(factor_differences)(int m, int n, double *fjac, int ldfjac, const double *f_n,
@@ -138,19 +149,8 @@ void KERNEL(factor_differences)(int m, int n, double *fjac, int ldfjac, const do
                                 double *work_n, const double *fvec, double fnorm,
                                 double *qtf, int *dependent, void *scratch)
 {
-    workspace w = lm_workspace(m, n, scratch);
     matrix a = {m, n, fjac, ldfjac, f_n, fvec, h_to_acnorm};
 
-    switch (factor_rows(w, &a, ipvt, h_to_acnorm, rdiag, work_n, fnorm, dependent)) {
-    case FACTORED:
-        give_factors(w, n, fjac, ldfjac, qtf);
-        break;
-    case OUT_OF_RANGE:
-        form_differences(&a, fjac);
-        minpack_reference_factor(m, n, fjac, ldfjac, ipvt, h_to_acnorm, rdiag, work_n,
-                                 fvec, fnorm, qtf, dependent, scratch);
-        break;
-    case LEFT_ALONE:
-        break;
-    }
+    factor_matrix(&a, fjac, ipvt, h_to_acnorm, rdiag, work_n, fnorm, qtf, dependent,
+                  scratch);
 }

@@ -21,6 +21,8 @@
  * kernels work. */
 #define SMALLEST_NORM 1e-70
 #define LARGEST_NORM 1e70
+/* The relative rounding error at which MINPACK computes a norm afresh */
+#define EPSMCH 2.22044604926e-16
 /* With the normal equations, a column keeps more than this part of its square beside
  * those before it: a sixteenth of its length. */
 #define LEAST_PART (1.0 / 256)

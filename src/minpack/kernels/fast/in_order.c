@@ -11,8 +11,6 @@
 #include "quotients.h"
 #include "rows.h"
 
-/* The relative rounding error at which MINPACK computes a norm afresh */
-#define EPSMCH 2.22044604926e-16
 /* MINPACK scales what is not between these, the larger one over m, or not far from them;
  * beside the third the squares of what is below the first are nothing. */
 #define SMALLEST_UNSCALED 1e-19
@@ -178,31 +176,13 @@ static void start(factors *f, double *acnorm)
     }
 }
 
-/* MINPACK's pivot: the column from j on of which most is left. */
-static int longest_of(const factors *f, int j)
-{
-    int longest = j;
-
-    for (int k = j; k < f->n; k++)
-        if (f->left[k] > f->left[longest])
-            longest = k;
-    return longest;
-}
-
+/* Exchange columns j and k. What was left of the one that is now j is not asked any more.
+ */
 static void exchange(factors *f, int j, int k)
 {
-    double *aj = part_of(f, j), *ak = part_of(f, k);
-    int pivot = f->ipvt[j];
-
-    for (int i = 0; i < f->m; i++) {
-        double swap = aj[i];
-        aj[i] = ak[i];
-        ak[i] = swap;
-    }
+    exchange_columns(j, k, f->fjac, f->ldfjac, (size_t)f->m, f->ipvt);
     f->left[k] = f->left[j];
     f->before[k] = f->before[j];
-    f->ipvt[j] = f->ipvt[k];
-    f->ipvt[k] = pivot;
 }
 
 /* Column j, of this norm from row j on, becomes the reflection v that takes it to a
@@ -290,7 +270,7 @@ void KERNEL(factor_in_order)(int m, int n, double *fjac, int ldfjac, int *ipvt,
     *w.signs_open = 0;
     memcpy(qtf, fvec, (size_t)m * sizeof(double));
     start(&f, acnorm);
-    int next = longest_of(&f, 0);
+    int next = longest_column(0, n, f.left);
     double norm = f.left[next];
     for (int j = 0; j < n; j++) {
         if (next != j)
@@ -303,7 +283,7 @@ void KERNEL(factor_in_order)(int m, int n, double *fjac, int ldfjac, int *ipvt,
         }
         if (j + 1 == n)
             break;
-        next = longest_of(&f, j + 1);
+        next = longest_column(j + 1, n, f.left);
         if (norm != 0)
             norm = reflect_rest(&f, j, next);
         else

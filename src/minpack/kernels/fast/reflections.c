@@ -14,8 +14,6 @@
 #include "lanes.h"
 #include "rows.h"
 
-/* The relative rounding error at which MINPACK computes a norm afresh */
-#define EPSMCH 2.22044604926e-16
 /* A part of a column whose square is below this is none: less than the rounding error
  * of any column between the bounds on norms. */
 #define NEGLIGIBLE_SQUARE 1e-180

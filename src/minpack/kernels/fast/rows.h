@@ -29,14 +29,14 @@ static inline const double *column_of(const matrix *a, int k)
     return k < a->n ? a->last : a->fvec;
 }
 
-/* MINPACK's pivot: the longest of the columns from j on, by the squares of their norms.
- */
-static inline int longest_column(int j, int n, const double *square)
+/* MINPACK's pivot: the longest of the columns from j on, by their norms or the squares of
+ * these. */
+static inline int longest_column(int j, int n, const double *length)
 {
     int longest = j;
 
     for (int k = j; k < n; k++)
-        if (square[k] > square[longest])
+        if (length[k] > length[longest])
             longest = k;
     return longest;
 }
@@ -114,7 +114,8 @@ static inline void take_block(workspace w, const matrix *a, int start, int count
     }
 }
 
-/* The Jacobian where residuals are. */
+/* The Jacobian where residuals are: in place, so by divisions, which need no second try.
+ */
 static inline void form_differences(const matrix *a, double *fjac)
 {
     for (int j = 0; j < a->n; j++) {

@@ -1,0 +1,42 @@
+"""The fits on which the paths of solvers are compared.
+
+Each is a function, a start, a Jacobian or None, and options of ``leastsq``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from numpy.typing import NDArray
+
+from . import mgh, nist
+from .random_fits import random_fit
+
+Function = Callable[[NDArray[Any]], NDArray[Any]]
+Fit = tuple[Function, NDArray[Any], Function | None, dict[str, Any]]
+RANDOM_FITS = 1400
+TIGHT = {"ftol": 1e-15, "xtol": 1e-15, "maxfev": 10_000}  # rounding errors end a fit
+
+
+def mgh_fits() -> Iterator[Fit]:
+    """Yield those of Moré, Garbow and Hillstrom, with the Jacobian and without."""
+    for problem, factor in mgh.RUNS:
+        for dfun in (None, problem.jacobian):
+            yield problem.residuals, problem.scaled_start(factor), dfun, {}
+
+
+def nist_fits(**options: Any) -> Iterator[Fit]:
+    """Yield those of NIST, with the Jacobian and without."""
+    for dataset, start in nist.RUNS:
+        for dfun in (None, dataset.jacobian):
+            yield dataset.residuals, dataset.starts[start], dfun, options
+
+
+def ill_posed_fits(least: int = 0, most: int = 1000) -> Iterator[Fit]:
+    """Yield the random fits of `least` to `most` residuals."""
+    for seed in range(RANDOM_FITS):
+        random = random_fit(seed, most)
+        if random.t.size >= least:
+            dfun = random.jacobian if random.analytic else None
+            yield random.residuals, random.x0, dfun, random.options
