@@ -5,16 +5,17 @@
 !> both are the derivative at x of the parabola through three points. With bounds no
 !> point is outside: a step turns round, and where neither side has room for it, it is
 !> as long as the wider side. A parameter whose bounds are equal is not moved.
+!>
+!> After the last column, those that hold rounding errors alone are taken again with
+!> longer steps (lm_longer_steps.f90).
 module lm_differences
    use, intrinsic :: iso_c_binding, only: c_int, c_associated, c_f_pointer, c_f_procpointer
    use lm_types
+   use lm_longer_steps, only: start_watch, step_length, can_move, next_longer_step
    implicit none
    private
 
    public :: start_differences, next_difference
-
-   !> The error of a second-order difference falls with h² and grows with epsmch/h.
-   real(wp), parameter :: cube_root_of_epsmch = 6.0554544524e-6_wp
 
 contains
 
@@ -29,10 +30,18 @@ contains
       call copy(s%n, x, x_trial)
       s%column = 0
       s%side = sides(s)
+      call start_watch(s)
       evaluations = 0
       do j = 1, s%n
          if (can_move(s, j)) evaluations = evaluations + sides(s)
       end do
+      call count_evaluations(s, evaluations)
+   end subroutine
+
+   subroutine count_evaluations(s, evaluations)
+      type(lm_state), intent(inout) :: s
+      integer, intent(in) :: evaluations
+
       s%ndiff = s%ndiff + evaluations
       if (s%trials_only == 0) s%nfev = s%nfev + evaluations
    end subroutine
@@ -59,17 +68,19 @@ contains
       if (more) call move_parameter(s, x(s%column), x_trial(s%column))
    end function
 
-   !> Go on to the next column of a parameter that can move; .false. where there is none.
+   !> Go on to the next column of a parameter that can move, or to one that wants a longer
+   !> step; .false. where there is none.
    logical function next_column(s) result(more)
       type(lm_state), intent(inout) :: s
 
       more = .true.
-      do while (s%column < s%n)
+      do while (s%tries < 0 .and. s%column < s%n)
          s%column = s%column + 1
          if (can_move(s, s%column)) return
          call clear_column(s)
       end do
-      more = .false.
+      more = next_longer_step(s)
+      if (more) call count_evaluations(s, sides(s))
    end function
 
    !> Evaluations for a column.
@@ -79,29 +90,19 @@ contains
       sides = merge(2, 1, s%points == 3)
    end function
 
-   logical function can_move(s, j)
-      type(lm_state), intent(in) :: s
-      integer, intent(in) :: j
-      real(wp), pointer, contiguous :: lower(:), upper(:)
-
-      can_move = .true.
-      if (.not. c_associated(s%lower)) return
-      call c_f_pointer(s%lower, lower, [s%n])
-      call c_f_pointer(s%upper, upper, [s%n])
-      can_move = lower(j) < upper(j)
-   end function
-
    !> The column of a parameter that cannot move.
    subroutine clear_column(s)
       type(lm_state), intent(in) :: s
-      real(wp), pointer, contiguous :: fjac(:, :)
+      real(wp), pointer, contiguous :: fjac(:, :), steps(:)
 
       call c_f_pointer(s%fjac, fjac, [s%ldfjac, s%n])
+      call c_f_pointer(s%step, steps, [s%n])
       fjac(:s%m, s%column) = 0
+      steps(s%column) = 1
    end subroutine
 
    !> The difference quotient of fvec_trial: the column of fjac, or its second part; where
-   !> the factorization is to form it, its step and, but for the last column, fvec_trial.
+   !> the factorization is to form it, fvec_trial, but not yet that of the last column.
    subroutine take_evaluation(s)
       type(lm_state), intent(in) :: s
 
@@ -113,10 +114,11 @@ contains
       call c_f_pointer(s%fvec, fvec, [s%m])
       call c_f_pointer(s%fvec_trial, fvec_trial, [s%m])
       call c_f_pointer(s%fjac, fjac, [s%ldfjac, s%n])
+      call c_f_pointer(s%step, steps, [s%n])
+      if (s%side == 1) steps(s%column) = s%h
       if (s%deferred /= 0) then
-         call c_f_pointer(s%step, steps, [s%n])
-         steps(s%column) = s%h
-         if (s%column < s%n) call copy(s%m, fvec_trial, fjac(:, s%column))
+         if (s%column < s%n .or. s%tries >= 0) &
+            call copy(s%m, fvec_trial, fjac(:, s%column))
       else if (s%side == 1) then
          call difference(s%m, fvec_trial, fvec, s%h, fjac(:, s%column))
       else
@@ -169,7 +171,8 @@ contains
       real(wp), intent(in) :: x
 
       if (s%side == 1) then
-         s%h = step_length(s, x)
+         if (s%tries < 0) s%longer = step_length(s, x)
+         s%h = s%longer
          s%h_first = s%h
       else
          s%h = -s%h_first
@@ -195,22 +198,4 @@ contains
       s%h = h
       if (s%side == 1) s%h_first = h
    end subroutine
-
-   !> The length of a step from x.
-   function step_length(s, x) result(h)
-      type(lm_state), intent(in) :: s
-      real(wp), intent(in) :: x
-      real(wp) :: h
-      real(wp), pointer, contiguous :: diff_step(:)
-      real(wp) :: eps
-
-      eps = sqrt(larger(s%epsfcn, epsmch))
-      if (s%points == 3) eps = cube_root_of_epsmch
-      if (c_associated(s%diff_step)) then
-         call c_f_pointer(s%diff_step, diff_step, [s%n])
-         eps = abs(diff_step(s%column))
-      end if
-      h = eps*abs(x)
-      if (h == 0) h = eps
-   end function
 end module

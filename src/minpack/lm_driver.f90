@@ -54,6 +54,7 @@ contains
       s%gtol = gtol
       s%epsfcn = 0
       s%factor = factor
+      s%rounding = 0
       call lm_reference_kernels(s%kernels)
       s%points = 0
       s%trials_only = 0
@@ -66,6 +67,7 @@ contains
       s%active = c_null_ptr
       s%bounds_work = c_null_ptr
       s%fvec_weighted = c_null_ptr
+      s%watch = c_null_ptr
       s%x = c_loc(x)
       s%fvec = c_loc(fvec)
       s%fjac = c_loc(fjac)

@@ -81,6 +81,7 @@ module lm_types
       real(c_double) :: gtol     !< cosine wanted between fvec and the columns of fjac
       real(c_double) :: epsfcn   !< relative error of fvec, for the difference step
       real(c_double) :: factor   !< the first step bound, in units of |D x|
+      real(c_double) :: rounding !< relative rounding error of fvec, with watch
       type(lm_kernels) :: kernels
       ! What goes beyond MINPACK
       integer(c_int) :: points        !< 3: second-order differences, without epsfcn; else forward ones
@@ -96,6 +97,8 @@ module lm_types
       !<                              upper bound, else 0; then work space
       type(c_ptr) :: bounds_work   !< with bounds: lm_bounds_work(n) numbers of work space
       type(c_ptr) :: fvec_weighted !< (m) with a loss: the weighted residuals
+      type(c_ptr) :: watch         !< (4n) work space: columns of differences that show nothing
+      !<                              are taken again with longer steps; or null
       ! The arrays
       type(c_ptr) :: x           !< (n) the start; the best point so far
       type(c_ptr) :: fvec        !< (m) the residuals at x
@@ -126,8 +129,14 @@ module lm_types
       integer(c_int) :: met      !< 1: the step has taken a parameter to its bound
       integer(c_int) :: dependent !< LM_DEPENDENT where columns of fjac nearly depended on
       !<                             others when they were factored last, else 0
+      integer(c_int) :: watching !< 1: the columns are looked at once they have come
+      integer(c_int) :: tries    !< longer steps of this column so far; -1: it is MINPACK's turn
+      integer(c_int) :: gathered !< 1: with deferred, fjac has the last column too
+      real(c_double) :: relative_step !< the difference step for x_j = 1
       real(c_double) :: h        !< the difference step of that column
       real(c_double) :: h_first  !< the one of its first evaluation
+      real(c_double) :: longer   !< its length, before bounds have cut it
+      real(c_double) :: tame     !< the last one that was no longer than wanted
       real(c_double) :: xnorm    !< |D x|
       real(c_double) :: pnorm    !< |D p|
       real(c_double) :: gnorm    !< largest cosine between fvec and a column of fjac

@@ -85,6 +85,7 @@ typedef struct lm_state {
     double gtol;   /* cosine wanted between fvec and the columns of fjac */
     double epsfcn; /* relative error of fvec, for the difference step */
     double factor; /* the first step bound, in units of |D x| */
+    double rounding; /* relative rounding error of fvec, with watch */
 
     lm_kernels kernels;
 
@@ -105,6 +106,8 @@ typedef struct lm_state {
                                 bound, else 0; then work space */
     double *bounds_work;     /* with bounds: lm_bounds_work(n) numbers of work space */
     double *fvec_weighted;   /* (m) with a loss: the weighted residuals */
+    double *watch; /* (4n) work space: columns of differences that show nothing are taken
+                      again with longer steps; or NULL */
 
     /* The arrays. fvec_trial may be moved to another place before any lm_step that
      * follows LM_RESIDUALS or LM_DIFFERENCE, and fvec at LM_ACCEPT. */
@@ -135,8 +138,8 @@ typedef struct lm_state {
                            LM_RESIDUALS */
 
     /* Its memory between two steps: not for the caller */
-    int stage, column, side, met, dependent;
-    double h, h_first, xnorm, pnorm, gnorm, delta, par;
+    int stage, column, side, met, dependent, watching, tries, gathered;
+    double relative_step, h, h_first, longer, tame, xnorm, pnorm, gnorm, delta, par;
     lm_kernels working;
 } lm_state;
 

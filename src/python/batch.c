@@ -1,5 +1,6 @@
 #include "batch.h"
 
+#include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <stdatomic.h>
@@ -323,7 +324,7 @@ static void use_residuals(worker *w, slot *own, const answer *a, int k)
     }
     s->fvec_trial = f;
     if (s->nfev == 1) /* as with one fit: the first answer tells */
-        s->epsfcn = a->epsilon;
+        s->epsfcn = s->rounding = a->epsilon;
     advance(w, own);
 }
 
@@ -621,7 +622,7 @@ static void lay_out_slot(slot *own, divider *d, const batch *b)
     int has_own_weights = b->sigma != NULL || (b->weights != NULL && b->mask != NULL);
     size_t bounds = b->lower != NULL ? lm_bounds_work((int)n) : 0;
 
-    double *small = divide(d, 5 * n, size);
+    double *small = divide(d, 9 * n, size);
     double *fjac = divide(d, m * n, size);
     double *fvec = divide(d, m, size);
     double *y = divide(d, b->is_curve ? m : 0, size);
@@ -639,6 +640,7 @@ static void lay_out_slot(slot *own, divider *d, const batch *b)
     s->qtf = small + 2 * n;
     s->step = small + 3 * n;
     s->work_n = small + 4 * n;
+    s->watch = small + 5 * n;
     s->fjac = fjac;
     s->fvec = fvec;
     s->bounds_work = bounds_work;
@@ -830,6 +832,7 @@ PyObject *batch_new(PyObject *module, PyObject *args, PyObject *keywords)
     s->n = (int)PyArray_DIM(b->x, 1);
     s->ldfjac = s->m;
     s->factor = 100;
+    s->rounding = DBL_EPSILON;
     b->count = PyArray_DIM(b->x, 0);
     b->points = s->m;
     if (b->is_compiled)

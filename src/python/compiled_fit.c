@@ -185,8 +185,10 @@ int fit_run_residuals(fit *self, const compiled_part *part, int is_compiled, int
     npy_intp n = PyArray_DIM(self->x, 0), m = count;
 
     if (!is_compiled) {
-        if (fit_evaluate(self, n, doubles(self->x), epsilon) < 0)
+        if (fit_evaluate(self, n, doubles(self->x), &self->state.rounding) < 0)
             return -1;
+        if (epsilon != NULL)
+            *epsilon = self->state.rounding;
         m = PyArray_DIM(self->trial, 0);
     }
     if (m < n) {

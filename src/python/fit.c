@@ -291,10 +291,11 @@ static int allocate_work(fit *self, size_t m, size_t n)
     size_t bounds = self->lower != NULL ? lm_bounds_work(s->n) : 0;
     size_t active = self->lower != NULL ? numbers(4 * n * sizeof(int)) : 0;
     size_t ipvt = numbers(n * sizeof(int));
+    size_t watch = s->kernels.faithful || s->analytic ? 0 : 4;
     int own = self->fjac == NULL;
     size_t fvec = own ? m : 0, fjac = own ? (size_t)s->ldfjac * n + LINE : 0;
 
-    self->work = PyMem_New(double, 5 * n + m + weighted + scratch + bounds + active + ipvt
+    self->work = PyMem_New(double, (5 + watch) * n + m + weighted + scratch + bounds + active + ipvt
                                        + fvec + fjac);
     if (self->work == NULL) {
         PyErr_NoMemory();
@@ -306,6 +307,9 @@ static int allocate_work(fit *self, size_t m, size_t n)
     s->step = take(&free, n);
     s->work_n = take(&free, n);
     s->qtf = take(&free, n);
+    if (s->rounding == 0)
+        s->rounding = DBL_EPSILON;
+    s->watch = watch ? take(&free, watch * n) : NULL;
     s->work_m = take(&free, m);
     s->fvec_weighted = take(&free, weighted);
     s->scratch = take(&free, scratch);
