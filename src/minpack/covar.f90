@@ -1,10 +1,12 @@
 !> The covariance matrix of the parameters, but for the variance of the residuals.
 module minpack_covar
    use, intrinsic :: iso_c_binding, only: c_double, c_int
+   use, intrinsic :: iso_c_binding, only: c_null_ptr
    use lm_types, only: wp
+   use reference_qrfac, only: factor
    implicit none
    private
-   public :: covar
+   public :: covar, covar_of_some
 
 contains
 
@@ -51,6 +53,57 @@ contains
             end do
             cov(ipvt(i), ipvt(j)) = total
             cov(ipvt(j), ipvt(i)) = total
+         end do
+      end do
+   end subroutine
+
+   !> The same of a model without the parameters that are fixed: their rows and columns of
+   !> cov are zero. The factor of the other columns of J is that of their columns of R.
+   subroutine covar_of_some(n, ldr, r, ipvt, fixed, cov, work, singular, pivots, wa1, wa2, &
+                            wa3, wa4, wa5, a)
+      integer(c_int), intent(in) :: n           !< order of R
+      integer(c_int), intent(in) :: ldr         !< leading dimension of r
+      real(wp), intent(in) :: r(ldr, n)         !< R, in the upper triangle
+      integer(c_int), intent(in) :: ipvt(n)     !< the permutation P, J P = Q R
+      integer(c_int), intent(in) :: fixed(n)    !< 1: a parameter that is fixed; else 0
+      real(wp), intent(inout) :: cov(n*n)       !< the matrix
+      real(wp), intent(out) :: work(n, n)       !< work space
+      integer(c_int), intent(out) :: singular   !< 1 if there is none
+      integer(c_int), intent(out) :: pivots(n)  !< work space
+      real(wp), intent(out) :: wa1(n), wa2(n), wa3(n), wa4(n), wa5(n), a(n, n) !< work space
+      integer(c_int) :: some, j, k, unused
+
+      some = 0
+      do k = 1, n
+         if (fixed(k) /= 0) cycle
+         some = some + 1
+         j = findloc(ipvt, k, dim=1)
+         a(:j, some) = r(:j, j)
+         a(j + 1:, some) = 0
+      end do
+      wa4 = 0
+      call factor(n, some, a, n, pivots, wa1, wa2, wa3, wa4, 0.0_wp, wa5, unused, &
+                  c_null_ptr)
+      call covar(some, n, a, pivots, cov, work, singular)
+      if (singular == 0) call spread_out(n, fixed, cov)
+   end subroutine
+
+   !> Give a packed matrix the zero rows and columns of the parameters that are fixed: from
+   !> its end on, so that nothing is overwritten before it has moved.
+   pure subroutine spread_out(n, fixed, matrix)
+      integer(c_int), intent(in) :: n, fixed(n)
+      real(wp), intent(inout) :: matrix(n*n)
+      integer :: i, j, from
+
+      from = count(fixed == 0)**2
+      do j = n, 1, -1
+         do i = n, 1, -1
+            if (fixed(i) == 0 .and. fixed(j) == 0) then
+               matrix(i + n*(j - 1)) = matrix(from)
+               from = from - 1
+            else
+               matrix(i + n*(j - 1)) = 0
+            end if
          end do
       end do
    end subroutine

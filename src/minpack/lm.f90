@@ -35,7 +35,7 @@ module lm
    use lm_types
    use lm_bounds
    use lm_differences, only: start_differences, next_difference
-   use minpack_covar, only: covar
+   use minpack_covar, only: covar, covar_of_some
    use minpack_lmpar, only: lmpar
    use reference_enorm, only: enorm
    use reference_difference, only: difference
@@ -59,6 +59,11 @@ module lm
 
    !> A first step that changes the residuals by less than this part of them is none.
    real(wp), parameter :: no_change = 1.0e-6_wp
+   !> By how much a column is shorter than D says where that is not to be relied on
+   real(wp), parameter :: much_shorter = 100
+   integer, parameter :: most_scalings = 3
+   !> A ratio of reductions that differs so little from 1 is that of a linear problem.
+   real(wp), parameter :: as_predicted = 0.001_wp
 
 contains
 
@@ -88,6 +93,9 @@ contains
       s%iter = 1
       s%ndiff = 0
       s%met = 0
+      s%touched = 0
+      s%trusted = 0
+      s%scalings = 0
       s%dependent = 0
       s%last = 0
       s%par = 0
@@ -334,34 +342,37 @@ contains
 
       call c_f_pointer(s%lower, lower, [s%n])
       call c_f_pointer(s%upper, upper, [s%n])
-      call c_f_pointer(s%active, sets, [s%n, 4])
-      call c_f_pointer(s%bounds_work, w, [s%n, s%n + 9])
-      call bounded_step(norm, s%n, r, s%ldfjac, ipvt, diag, qtf, x, lower, upper, s%delta, &
-                        s%par, p, s%met, sets(:, 2), sets(:, 3), sets(:, 4), w(:, 1), &
-                        w(:, 2), w(:, 3), w(:, 4), w(:, 5), w(:, 6), w(:, 7), w(:, 8), &
-                        w(:, 9), w(:, 10:))
+      call c_f_pointer(s%active, sets, [s%n, 5])
+      call c_f_pointer(s%bounds_work, w, [s%n, s%n + bounds_vectors])
+      call limit_step(s%n, x, lower, upper, diag, s%fnorm, s%xnorm, s%trusted, w(:, 1), w(:, 2))
+      call bounded_step(norm, s%n, r, s%ldfjac, ipvt, diag, qtf, w(:, 1), w(:, 2), s%delta, &
+                        s%par, p, s%met, sets(:, 2), sets(:, 3), sets(:, 4), sets(:, 5), &
+                        w(:, bounds_vectors + 1:), w(:, 3), w(:, 4), w(:, 5), w(:, 6), &
+                        w(:, 7), w(:, 8), w(:, 9))
    end subroutine
 
-   !> (J'J)^-1 of a fit that has ended with the factors of J; with bounds, of the
-   !> parameters that are on none, and zero for the others. singular is 1, and cov is of no
-   !> use, where there is none.
+   !> (J'J)^-1 of a fit that has ended with the factors of J, with zeros for the parameters
+   !> that equal bounds fix. singular is 1, and cov is of no use, where there is none.
    subroutine lm_covariance(s, cov, work, singular) bind(c)
       type(lm_state), intent(in) :: s
       real(c_double), intent(inout) :: cov(s%n, s%n)
       real(c_double), intent(out) :: work(s%n, s%n) !< work space
       integer(c_int), intent(out) :: singular
-      real(wp), pointer, contiguous :: r(:, :), w(:, :)
+      real(wp), pointer, contiguous :: r(:, :), w(:, :), lower(:), upper(:)
       integer(c_int), pointer, contiguous :: ipvt(:), sets(:, :)
 
       call c_f_pointer(s%fjac, r, [s%ldfjac, s%n])
       call c_f_pointer(s%ipvt, ipvt, [s%n])
       if (c_associated(s%lower)) then
-         call c_f_pointer(s%active, sets, [s%n, 4])
-         if (any(sets(:, 1) /= 0)) then
-            call c_f_pointer(s%bounds_work, w, [s%n, s%n + 9])
-            call free_covariance(s%n, r, s%ldfjac, ipvt, sets(:, 1), cov, work, singular, &
-                                 sets(:, 4), w(:, 1), w(:, 2), w(:, 3), w(:, 4), w(:, 5), &
-                                 w(:, 10:))
+         call c_f_pointer(s%lower, lower, [s%n])
+         call c_f_pointer(s%upper, upper, [s%n])
+         call c_f_pointer(s%active, sets, [s%n, 5])
+         call c_f_pointer(s%bounds_work, w, [s%n, s%n + bounds_vectors])
+         sets(:, 2) = merge(1, 0, lower == upper)
+         if (any(sets(:, 2) /= 0)) then
+            call covar_of_some(s%n, s%ldfjac, r, ipvt, sets(:, 2), cov, work, singular, &
+                               sets(:, 3), w(:, 1), w(:, 2), w(:, 3), w(:, 4), w(:, 5), &
+                               w(:, bounds_vectors + 1:))
             return
          end if
       end if
@@ -450,7 +461,7 @@ contains
       real(wp), intent(out) :: scaled_step(s%n) !< work space
 
       x_trial = x + step
-      if (c_associated(s%lower)) call keep_within_bounds(s, x_trial)
+      if (c_associated(s%lower)) call keep_within_bounds(s, x, x_trial)
       scaled_step = diag*step
       s%pnorm = norm(s%n, scaled_step)
       if (is_usable(s, s%pnorm)) then
@@ -461,16 +472,18 @@ contains
       end if
    end subroutine
 
-   subroutine keep_within_bounds(s, x_trial)
+   subroutine keep_within_bounds(s, x, x_trial)
       type(lm_state), intent(in) :: s
+      real(wp), intent(in) :: x(s%n)
       real(wp), intent(inout) :: x_trial(s%n)
-      real(wp), pointer, contiguous :: lower(:), upper(:)
+      real(wp), pointer, contiguous :: lower(:), upper(:), w(:, :)
       integer(c_int), pointer, contiguous :: sets(:, :)
 
       call c_f_pointer(s%lower, lower, [s%n])
       call c_f_pointer(s%upper, upper, [s%n])
-      call c_f_pointer(s%active, sets, [s%n, 4])
-      call place_on_bounds(s%n, lower, upper, sets(:, 2), x_trial)
+      call c_f_pointer(s%active, sets, [s%n, 5])
+      call c_f_pointer(s%bounds_work, w, [s%n, s%n + bounds_vectors])
+      call place_on_bounds(s%n, x, lower, upper, w(:, 1), w(:, 2), sets(:, 2), x_trial)
    end subroutine
 
    !> The largest cosine between fvec and a column of J: max |(R'Q'f)_j| over
@@ -517,7 +530,8 @@ contains
       real(wp), intent(inout) :: x(s%n)
       real(wp), intent(in) :: r(s%ldfjac, s%n)
       integer(c_int), intent(in) :: ipvt(s%n)
-      real(wp), intent(in) :: diag(s%n), qtf(s%n), x_trial(s%n), step(s%n)
+      real(wp), intent(inout) :: diag(s%n)
+      real(wp), intent(in) :: qtf(s%n), x_trial(s%n), step(s%n)
       real(wp), intent(out) :: work_n(s%n)
 
       real(wp), parameter :: least_ratio = 0.0001_wp
@@ -533,6 +547,7 @@ contains
       if (prered /= 0) ratio = actred/prered
 
       call update_bound(s, fnorm_trial, actred, dirder, ratio)
+      s%trusted = merge(1, 0, abs(ratio - 1) <= as_predicted)
 
       accepted = ratio >= least_ratio
       ! Deviation: MINPACK takes a step to NaN, and so does the faithful set alone.
@@ -540,6 +555,7 @@ contains
       if (accepted) then
          x = x_trial
          if (c_associated(s%lower)) call note_active(s, x)
+         if (s%met /= 0) s%touched = 1
          work_n = diag*x
          s%xnorm = norm(s%n, work_n)
          s%fnorm = fnorm_trial
@@ -547,6 +563,10 @@ contains
       end if
 
       s%info = verdict(s, actred, prered, ratio)
+      if (is_held_by_scale(s, norm, x, r, ipvt, diag)) then
+         call scale_anew(s, norm, x, r, ipvt, diag, work_n)
+         s%info = 0
+      end if
       if (s%info /= 0) then
          s%stage = FINISH
          if (accepted .and. s%last_jacobian /= 0) then
@@ -559,6 +579,61 @@ contains
          s%stage = PROPOSE
       end if
       if (accepted) call ask(s, LM_ACCEPT, then=s%stage)
+   end subroutine
+
+   !> Whether a fit that seems to have converged is only held by its scale D: it has never
+   !> moved, and a parameter adds next to nothing to the model; or a bound has made a
+   !> column much shorter than D says.
+   !>
+   !> Deviation: MINPACK ends there. Shown by tests/test_longer_steps.py, test_bounds.py.
+   logical function is_held_by_scale(s, norm, x, r, ipvt, diag) result(is_held)
+      type(lm_state), intent(in) :: s
+      procedure(norm_kernel) :: norm
+      real(wp), intent(in) :: x(s%n), r(s%ldfjac, s%n), diag(s%n)
+      integer(c_int), intent(in) :: ipvt(s%n)
+      real(wp) :: acnorm
+      integer :: j, k
+
+      is_held = .false.
+      if (s%info < LM_FTOL .or. s%info > LM_FTOL_XTOL) return
+      if (s%kernels%faithful /= 0 .or. s%mode == 2 .or. s%scalings >= most_scalings) return
+      if (s%iter > 1 .and. s%touched == 0) return
+      do j = 1, s%n
+         k = ipvt(j)
+         acnorm = norm(int(j, c_int), r(:, j))
+         if (s%iter == 1) then
+            is_held = x(k) /= 0 .and. acnorm*abs(x(k)) <= no_change*s%fnorm
+         else
+            is_held = acnorm > 0 .and. much_shorter*acnorm < diag(k)
+         end if
+         if (is_held) return
+      end do
+   end function
+
+   !> D from the columns of this Jacobian alone, and a step bound as at the start. A column
+   !> that is next to nothing counts as one of zeros does.
+   subroutine scale_anew(s, norm, x, r, ipvt, diag, dx)
+      type(lm_state), intent(inout) :: s
+      procedure(norm_kernel) :: norm
+      real(wp), intent(in) :: x(s%n), r(s%ldfjac, s%n)
+      integer(c_int), intent(in) :: ipvt(s%n)
+      real(wp), intent(inout) :: diag(s%n)
+      real(wp), intent(out) :: dx(s%n) !< work space
+      real(wp) :: acnorm
+      integer :: j, k
+
+      s%scalings = s%scalings + 1
+      do j = 1, s%n
+         k = ipvt(j)
+         acnorm = norm(int(j, c_int), r(:, j))
+         if (acnorm > 0) diag(k) = acnorm
+         if (x(k) /= 0 .and. acnorm*abs(x(k)) <= no_change*s%fnorm) &
+            diag(k) = larger(diag(k), smaller(1.0_wp, s%fnorm/abs(x(k))))
+         dx(k) = diag(k)*x(k)
+      end do
+      s%xnorm = norm(s%n, dx)
+      s%delta = larger(s%factor*s%xnorm, s%fnorm)
+      s%par = 0
    end subroutine
 
    !> The reduction of |fvec|² that the linear model predicts and its directional

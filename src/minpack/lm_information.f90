@@ -6,7 +6,7 @@
 !> other terms. Those are about u times the size of the terms: in row i
 !> size_i = max(|fvec_i|, |J_ik x_k|, k = 1, ..., n).
 module lm_information
-   use lm_types, only: wp
+   use lm_types, only: wp, larger
    implicit none
    private
 
@@ -16,6 +16,7 @@ module lm_information
    type :: differences
       integer :: m, n
       logical :: raw                                !< .true.: fjac holds residuals
+      real(wp) :: rounding                          !< u
       real(wp), pointer, contiguous :: fjac(:, :)   !< the quotients, or the residuals at x + h
       real(wp), pointer, contiguous :: last(:)      !< column n of fjac, which may lie apart
       real(wp), pointer, contiguous :: fvec(:)      !< the residuals at x
@@ -39,7 +40,7 @@ contains
    pure logical function are_clear(d, least)
       type(differences), intent(in) :: d
       real(wp), intent(in) :: least(d%n)
-      real(wp) :: size(few_rows), change, total, clear
+      real(wp) :: size(few_rows), change, clear, unclear
       integer :: rows, stride, i, j, k
 
       stride = 1 + (d%m - 1)/few_rows
@@ -49,16 +50,19 @@ contains
       end do
       are_clear = .false.
       do j = 1, d%n
-         total = 0
          clear = 0
+         unclear = 0
          i = 1
          do k = 1, rows
             change = abs(change_of(d, i, j))
-            total = total + change
-            if (change >= least(j)*size(k)) clear = clear + change
+            if (change >= least(j)*size(k)) then
+               clear = clear + change
+            else
+               unclear = unclear + larger(change, d%rounding*size(k))
+            end if
             i = i + stride
          end do
-         if (total == 0 .or. clear < total/2) return
+         if (clear == 0 .or. clear < unclear) return
       end do
       are_clear = .true.
    end function
@@ -69,19 +73,24 @@ contains
       integer, intent(in) :: j
       real(wp), intent(in) :: least
       type(evidence) :: seen
-      real(wp) :: change, size, clear
+      real(wp) :: change, size, clear, unclear
       integer :: i
 
       seen = evidence(.true., 0.0_wp, 0.0_wp)
       clear = 0
+      unclear = 0
       do i = 1, d%m
          change = abs(change_of(d, i, j))
          size = size_of_terms(d, i)
-         if (change >= least*size) clear = clear + change
          seen%change = seen%change + change
          seen%size = seen%size + size
+         if (change >= least*size) then
+            clear = clear + change
+         else
+            unclear = unclear + larger(change, d%rounding*size)
+         end if
       end do
-      seen%is_clear = .not. seen%change <= 0 .and. .not. clear < seen%change/2
+      seen%is_clear = .not. (clear == 0 .or. clear < unclear)
       seen%change = seen%change/d%m
       seen%size = seen%size/d%m
    end function

@@ -158,6 +158,7 @@ contains
       d%m = s%m
       d%n = s%n
       d%raw = s%deferred /= 0
+      d%rounding = s%rounding
       call c_f_pointer(s%fjac, d%fjac, [s%ldfjac, s%n])
       call c_f_pointer(s%fvec_trial, d%last, [s%m])
       if (s%gathered /= 0) d%last => d%fjac(:s%m, s%n)

@@ -93,7 +93,7 @@ module lm_types
       type(c_ptr) :: lower         !< (n) lower bounds on x, or null
       type(c_ptr) :: upper         !< (n) upper bounds on x; null where lower is
       type(c_ptr) :: diff_step     !< (n) difference steps relative to x, or null
-      type(c_ptr) :: active        !< (4n) with bounds: -1 or 1 where x is on its lower or
+      type(c_ptr) :: active        !< (5n) with bounds: -1 or 1 where x is on its lower or
       !<                              upper bound, else 0; then work space
       type(c_ptr) :: bounds_work   !< with bounds: lm_bounds_work(n) numbers of work space
       type(c_ptr) :: fvec_weighted !< (m) with a loss: the weighted residuals
@@ -127,6 +127,9 @@ module lm_types
       integer(c_int) :: column   !< the column of fjac that is being differenced
       integer(c_int) :: side     !< its evaluation, 1 or 2
       integer(c_int) :: met      !< 1: the step has taken a parameter to its bound
+      integer(c_int) :: touched  !< 1: a step has taken a parameter to its bound
+      integer(c_int) :: trusted  !< 1: the last step did what the linear model said
+      integer(c_int) :: scalings !< how often D has been set anew
       integer(c_int) :: dependent !< LM_DEPENDENT where columns of fjac nearly depended on
       !<                             others when they were factored last, else 0
       integer(c_int) :: watching !< 1: the columns are looked at once they have come

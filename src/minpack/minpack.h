@@ -102,7 +102,7 @@ typedef struct lm_state {
     const double *lower; /* (n) lower bounds on x, or NULL; the start is within */
     const double *upper; /* (n) upper bounds on x; NULL where lower is */
     const double *diff_step; /* (n) difference steps relative to x, or NULL */
-    int *active;             /* (4n) with bounds: -1 or 1 where x is on its lower or upper
+    int *active;             /* (5n) with bounds: -1 or 1 where x is on its lower or upper
                                 bound, else 0; then work space */
     double *bounds_work;     /* with bounds: lm_bounds_work(n) numbers of work space */
     double *fvec_weighted;   /* (m) with a loss: the weighted residuals */
@@ -138,7 +138,7 @@ typedef struct lm_state {
                            LM_RESIDUALS */
 
     /* Its memory between two steps: not for the caller */
-    int stage, column, side, met, dependent, watching, tries, gathered;
+    int stage, column, side, met, touched, trusted, scalings, dependent, watching, tries, gathered;
     double relative_step, h, h_first, longer, tame, xnorm, pnorm, gnorm, delta, par;
     lm_kernels working;
 } lm_state;
@@ -171,9 +171,8 @@ void lm_step(lm_state *state);
 void lm_covar(int n, int ldr, const double *r, const int *ipvt, double *cov, double *work,
               int *singular);
 
-/* The same of a fit that has ended with its factors (info 1 to 8, no last_jacobian). With
- * bounds it is that of the parameters on none, with zeros for the others. Where singular
- * is 1, cov is of no use. */
+/* The same of a fit that has ended with its factors (info 1 to 8, no last_jacobian), with
+ * zeros for the parameters that equal bounds fix. Where singular is 1, cov is of no use. */
 void lm_covariance(const lm_state *state, double *cov, double *work, int *singular);
 
 /* Your functions. A negative value stops the fit and becomes its info. */

@@ -628,7 +628,7 @@ static void lay_out_slot(slot *own, divider *d, const batch *b)
     double *y = divide(d, b->is_curve ? m : 0, size);
     double *own_w = divide(d, has_own_weights ? m : 0, size);
     double *bounds_work = divide(d, bounds, size);
-    int *ints = divide(d, (b->lower != NULL ? 5 : 1) * n, sizeof(int));
+    int *ints = divide(d, (b->lower != NULL ? 6 : 1) * n, sizeof(int));
     /* Not the distance of a power of 2, or the columns of all slots share a few places
      * of the cache. */
     if (d->used / 64 % 2 == 0)

@@ -289,7 +289,7 @@ static int allocate_work(fit *self, size_t m, size_t n)
     size_t weighted = s->weighted ? m : 0;
     size_t scratch = s->kernels.faithful ? 0 : numbers(lm_fast_scratch(s->m, s->n));
     size_t bounds = self->lower != NULL ? lm_bounds_work(s->n) : 0;
-    size_t active = self->lower != NULL ? numbers(4 * n * sizeof(int)) : 0;
+    size_t active = self->lower != NULL ? numbers(5 * n * sizeof(int)) : 0;
     size_t ipvt = numbers(n * sizeof(int));
     size_t watch = s->kernels.faithful || s->analytic ? 0 : 4;
     int own = self->fjac == NULL;

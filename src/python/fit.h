@@ -55,13 +55,19 @@ typedef struct fit {
     PyArrayObject *diff_step; /* (n,) difference steps relative to x, or NULL */
 } fit;
 
-/* The residuals without what determines the parameters that are on no bound. */
+/* Whether equal bounds fix parameter j. */
+static inline int is_fixed(const lm_state *s, int j)
+{
+    return s->lower != NULL && s->lower[j] == s->upper[j];
+}
+
+/* The residuals without what determines the parameters. */
 static inline int degrees_of_freedom(const lm_state *s)
 {
     int freedom = s->m - s->n;
 
-    for (int j = 0; s->lower != NULL && j < s->n; j++)
-        freedom += s->active[j] != 0;
+    for (int j = 0; j < s->n; j++)
+        freedom += is_fixed(s, j);
     return freedom;
 }
 
