@@ -41,16 +41,26 @@ def parameter_count(f: Callable[..., Any]) -> int:
 
 
 def bounds_pair(bounds: Any) -> tuple[Any, Any]:
-    """Tell the lower bounds from the upper ones."""
-    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
-        return bounds.lb, bounds.ub
+    """Tell the lower bounds from the upper ones; None becomes an infinite bound."""
     sized = hasattr(bounds, "__len__")
-    if sized and len(bounds) == 2:
-        return bounds[0], bounds[1]
-    raise (ValueError if sized else TypeError)(
-        "bounds must be a pair (lower, upper) or have the attributes lb and ub, not "
-        f"{bounds!r}"
-    )
+    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
+        lower, upper = bounds.lb, bounds.ub
+    elif sized and len(bounds) == 2:
+        lower, upper = bounds[0], bounds[1]
+    else:
+        raise (ValueError if sized else TypeError)(
+            "bounds must be a pair (lower, upper) or have the attributes lb and ub, "
+            f"not {bounds!r}"
+        )
+    return _without_none(lower, -np.inf), _without_none(upper, np.inf)
+
+
+def _without_none(bound: Any, infinity: float) -> Any:
+    if isinstance(bound, np.ndarray) and bound.dtype == object:
+        bound = bound.tolist()
+    if isinstance(bound, list | tuple):
+        return [_without_none(entry, infinity) for entry in bound]
+    return infinity if bound is None else bound
 
 
 def bounds_arrays(

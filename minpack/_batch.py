@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import math
 import operator
 import os
 import sys
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 1 << 19  # of a worker: a quarter of the cache that one core has today
 _SLICE = 0.05  # seconds that the caller waits for its workers at once
+_MOST_WORKERS = 1024  # more threads help nowhere, and each takes time to start
+_INT_MAX = 2**31 - 1  # of C's int, in which the solver counts
 
 _BAD_FIT = (
     "Bad input: the fit has fewer points than parameters, its start is not within its "
@@ -63,10 +66,6 @@ class BatchResult:
     active_mask : ndarray of int, shape (B, n)
         -1 or 1 where a parameter is at its lower or upper bound, else 0.
     """
-
-    __slots__ = (
-        "_limits", "active_mask", "cost", "cov", "ier", "nfev", "success", "x",
-    )  # fmt: skip
 
     def __init__(
         self,
@@ -138,14 +137,16 @@ def curve_fit_batch(
         at once: each parameter is a column, a float64 array of shape (k, 1), and the
         values must broadcast to (k, m), a row a fit. Most models that are written for
         one set of data do so as they are; docs/batch.md shows how to write the
-        others. A first call is compared with calls for single fits. A compiled
+        others. The first calls are compared with calls for single fits. A compiled
         function (see `curve_fit`) is called for one fit at a time, without Python, on
         all `workers` at once, and for all m points, those that are masked included.
     xdata : array_like
         Shape (m,) for all fits, or (B, m), a row a fit, of which `f` gets the k rows.
-        A tuple, as of several predictors of m points, is for all fits. Of another
-        shape, or anything but numbers, it is handed to `f` as it is. A compiled `f`
-        gets the address of its values in float64, or of those of the fit's row.
+        A tuple, as of several predictors, is for all fits. Arrays of another shape
+        (..., m), and anything but an array of numbers, are for all fits too. Arrays of
+        numbers are float64 to `f`, those of pandas and others that have one dimension
+        too. A compiled `f` gets the address of its values in float64, or of those of
+        the fit's row.
     ydata : array_like, shape (B, m)
         The data, a row a fit. float64 and float32 are read where they are, other
         types are converted to float64 first.
@@ -160,7 +161,7 @@ def curve_fit_batch(
         and `cov` is scaled by the variance of the residuals.
     bounds : pair of array_like, optional
         Lower and upper bounds on the parameters, each one number, of shape (n,) or
-        (B, n); or an object with attributes ``lb`` and ``ub``.
+        (B, n); or an object with attributes ``lb`` and ``ub``. None means no bound.
     jac : callable or compiled function, optional
         The derivatives: called as `f`, it returns what broadcasts to (k, m, n).
         Without it forward differences are used. It is compiled where `f` is.
@@ -177,8 +178,8 @@ def curve_fit_batch(
         cosine between residuals and columns of the Jacobian that is small enough.
     workers : int, optional
         Threads that share the fits. `f` is called from all of them at the same time.
-        By default as many as there are processors and enough fits for. The results
-        do not depend on it.
+        By default as many as there are processors and enough fits for, and never more
+        than there are fits. The results do not depend on it.
     progress : bool, optional
         Whether to show how many fits are done, with tqdm if there is one.
 
@@ -232,14 +233,16 @@ def curve_fit_batch(
             _check_callable("jac", jac)
         if user_data is not None:
             raise TypeError("user_data is for compiled functions: f gets xdata")
-    y = _numbers("ydata", ydata)
+    y = _real("ydata", ydata)
     if y.ndim != 2:
         raise ValueError(
             f"ydata must have a row for each fit, shape (B, m), not {y.shape}"
         )
     count, m = y.shape
+    check_points(m)
+    y = _floats(y)
     limits = _limits(maxfev, ftol, xtol, gtol)
-    lower, upper, start = _bounds_and_start(f, p0, bounds, count)
+    lower, upper, start = _bounds_and_start(f, "p0", p0, bounds, count)
     n = start.shape[1]
     if m < n:
         raise ValueError(
@@ -255,18 +258,21 @@ def curve_fit_batch(
             scale = None
     left_out = None
     if mask is not None:
-        array = np.asarray(mask)
+        array = array_of("mask", mask)
         if array.dtype != bool:
             raise TypeError(f"mask must be of booleans, not {array.dtype}")
         left_out = _per_fit("mask", array, count, m, contiguous=True)
     data = None
     if compiled:
-        x, x_rows = None, _xdata_of_compiled(xdata, count, m)
+        x, x_rows = None, _xdata_of_compiled(xdata, y.shape)
         data = None if user_data is None else _data_rows(user_data, count)
     else:
-        x, x_rows = _xdata(xdata, count, m)
-    if count and not compiled:
-        _check_broadcasting(f, jac, x, x_rows, start, lower, upper, (m, n))
+        x, x_rows = shared_or_rows(xdata, y.shape)
+        tried = _some_fits(start, lower, upper, left_out, m)
+        if tried:
+            f, jac = _check_broadcasting(
+                f, jac, x, x_rows, start, lower, upper, tried, m
+            )
     return _run(
         f, jac, (x,), start, lower, upper, limits, workers, progress,
         is_curve=True, m=m, x_rows=x_rows, ydata=y, weights=weights, sigma=scale,
@@ -321,11 +327,11 @@ def leastsq_batch(
         As for `leastsq`.
     bounds : pair of array_like, optional
         Lower and upper bounds on the parameters, each one number, of shape (n,) or
-        (B, n); or an object with attributes ``lb`` and ``ub``.
+        (B, n); or an object with attributes ``lb`` and ``ub``. None means no bound.
     workers : int, optional
         Threads that share the fits. The functions are called from all of them at the
-        same time. By default as many as there are processors and enough fits for. The
-        results do not depend on it.
+        same time. By default as many as there are processors and enough fits for, and
+        never more than there are fits. The results do not depend on it.
     progress : bool, optional
         Whether to show how many fits are done, with tqdm if there is one.
 
@@ -367,13 +373,14 @@ def leastsq_batch(
     [[2. 1. 1.]
      [4. 2. 3.]]
     """
-    start = _numbers("x0", x0)
+    start = _real("x0", x0)
     if start.ndim != 2 or start.shape[1] == 0:
         raise ValueError(
-            f"x0 must have a row for each fit, shape (B, n), not {start.shape}"
+            "x0 must have a row of one number or more for each fit, shape (B, n), not "
+            f"{start.shape}"
         )
     count, n = start.shape
-    lower, upper, start = _bounds_and_start(None, start, bounds, count)
+    lower, upper, start = _bounds_and_start(None, "x0", start, bounds, count)
     limits = _limits(maxfev, ftol, xtol, gtol)
     extra = args if isinstance(args, tuple) else (args,)
     compiled = _minpack.is_compiled(func, "func")
@@ -415,7 +422,7 @@ def _check_callable(name: str, function: Any) -> None:
         raise TypeError(f"{name} must be callable, not {type(function).__name__}")
 
 
-def _count(name: str, value: Any) -> int:
+def _integer(name: str, value: Any) -> int:
     try:
         return operator.index(value)
     except TypeError:
@@ -424,21 +431,71 @@ def _count(name: str, value: Any) -> int:
         ) from None
 
 
-def _numbers(name: str, values: Any) -> Array:
-    """Return an array of float64 or float32, the caller's own if it is one."""
-    if isinstance(values, np.ndarray) and hasattr(values, "mask"):
+def _count(name: str, value: Any) -> int:
+    """Return an integer that the solver can count to."""
+    number = _integer(name, value)
+    if abs(number) > _INT_MAX:
+        raise OverflowError(f"{name} must be at most {_INT_MAX} in size, not {number}")
+    return number
+
+
+def _check_size(text: str, size: int) -> None:
+    """Raise where an axis is longer than the solver can count."""
+    if size > _INT_MAX:
+        raise ValueError(text.format(_INT_MAX, size))
+
+
+def _refuse_masked(name: str, values: Any) -> None:
+    parts = values if isinstance(values, list | tuple) else (values,)
+    if any(isinstance(part, np.ndarray) and hasattr(part, "mask") for part in parts):
         raise TypeError(
             f"{name} must be a plain array, not a masked one: there is mask= for "
             "points to leave out"
         )
-    array = np.asarray(values)
-    if array.dtype in (np.float64, np.float32) and array.dtype.isnative:
-        return array if array.flags.aligned else array.astype(array.dtype)
-    if array.dtype.kind not in "biuf" or not np.can_cast(array.dtype, np.float64):
+
+
+def check_points(m: int) -> None:
+    """Raise where `ydata` has more points in a row than the solver can count."""
+    _check_size("ydata must have at most {} points in a row, not {}", m)
+
+
+def array_of(name: str, values: Any) -> Array:
+    """Return an array, the caller's own if it is one."""
+    _refuse_masked(name, values)
+    try:
+        return np.asarray(values)
+    except ValueError:
+        if not isinstance(values, list | tuple):  # what its own methods raise
+            raise
+        raise ValueError(
+            f"{name}: sequences of different lengths are no array of numbers"
+        ) from None
+
+
+def _is_real(dtype: np.dtype[Any]) -> bool:
+    return dtype.kind in "biuf" and np.can_cast(dtype, np.float64)
+
+
+def _real(name: str, values: Any) -> Array:
+    """Return an array of real numbers, the caller's own if it is one."""
+    array = array_of(name, values)
+    if not _is_real(array.dtype):
         raise TypeError(
             f"{name} must be real numbers that fit float64, not dtype {array.dtype}"
         )
+    return array
+
+
+def _floats(array: Array) -> Array:
+    """Return an array of real numbers as float64 or float32, itself if it is one."""
+    if array.dtype in (np.float64, np.float32) and array.dtype.isnative:
+        return array if array.flags.aligned else array.astype(array.dtype)
     return array.astype(np.float64)
+
+
+def _numbers(name: str, values: Any) -> Array:
+    """Return an array of float64 or float32, the caller's own if it is one."""
+    return _floats(_real(name, values))
 
 
 def _per_fit(
@@ -462,13 +519,21 @@ def _per_fit(
 def _limits(maxfev: int, ftol: float, xtol: float, gtol: float) -> dict[str, Any]:
     limits = {"ftol": ftol, "xtol": xtol, "gtol": gtol}
     for name, value in limits.items():
-        if not float(value) >= 0:
+        try:
+            limits[name] = math.copysign(value, value)  # unlike float, it takes no text
+        except TypeError:
+            raise TypeError(
+                f"{name} must be a real number, not {type(value).__name__}"
+            ) from None
+        except OverflowError:
+            raise OverflowError(f"{name} is too large for float64") from None
+        if not limits[name] >= 0:
             raise ValueError(f"{name} must not be negative, but is {value}")
     return {"maxfev": max(_count("maxfev", maxfev), 0), **limits}
 
 
 def _bounds_and_start(
-    f: Any, p0: Any, bounds: Any, count: int
+    f: Any, name: str, p0: Any, bounds: Any, count: int
 ) -> tuple[Array | None, Array | None, Array]:
     """Return the bounds, shape (B, n) or None, and a new array of starts, (B, n).
 
@@ -476,18 +541,24 @@ def _bounds_and_start(
     the fit.
     """
     low, high = (
-        _numbers(f"the {name} bounds", bound).astype(np.float64, copy=False)
-        for name, bound in zip(("lower", "upper"), bounds_pair(bounds), strict=True)
+        _numbers(f"the {side} bounds", bound).astype(np.float64, copy=False)
+        for side, bound in zip(("lower", "upper"), bounds_pair(bounds), strict=True)
     )
     if p0 is not None:
-        start = np.atleast_1d(_numbers("p0", p0)).astype(np.float64)
+        start = np.atleast_1d(_real(name, p0))
         n = start.shape[-1]
     else:
         sizes = [bound.shape[-1] for bound in (low, high) if bound.ndim]
         n = sizes[0] if sizes else parameter_count(f)
+        name = "bounds"
+    if n == 0:
+        raise TypeError(
+            f"{name} must hold one number for each parameter of f, not none"
+        )
+    _check_size(name + " must hold at most {} parameters, not {}", n)
     lower, upper = (
-        _per_fit(f"the {name} bounds", bound, count, n, contiguous=True)
-        for name, bound in (("lower", low), ("upper", high))
+        _per_fit(f"the {side} bounds", bound, count, n, contiguous=True)
+        for side, bound in (("lower", low), ("upper", high))
     )
     if p0 is None:
         start = start_within(lower, upper)
@@ -498,7 +569,7 @@ def _bounds_and_start(
         )
     if low.ndim < 2 and high.ndim < 2 and count:
         _check_shared(lower[0], upper[0], start if p0 is not None else None)
-    starts = np.array(np.broadcast_to(start, (count, n)), order="C")
+    starts = np.array(np.broadcast_to(start, (count, n)), np.float64, order="C")
     if np.isneginf(low).all() and np.isposinf(high).all():
         return None, None, starts
     return lower, upper, starts
@@ -510,38 +581,57 @@ def _check_shared(lower: Array, upper: Array, start: Array | None) -> None:
         check_start("p0", start, lower, upper)
 
 
-def _xdata(xdata: Any, count: int, m: int) -> tuple[Any, Array | None]:
-    """Return what `f` is called with, or else the rows of which it gets some."""
-    if not isinstance(xdata, list | tuple | np.ndarray):
+def shared_or_rows(xdata: Any, shape: tuple[int, ...]) -> tuple[Any, Array | None]:
+    """Return `xdata` as what `f` gets for all fits, or else as rows, one a fit.
+
+    `shape` is that of the data, the points in its last axis. One of the two is None.
+    """
+    x = _predictors(xdata)
+    is_tuple = isinstance(xdata, tuple)
+    if x is None or (is_tuple and x.shape[-1:] != shape[-1:]):
         return xdata, None
-    try:
-        x = np.asarray(xdata)
-    except ValueError:  # a sequence of what f can tell apart
-        return xdata, None
-    if x.dtype.kind not in "biuf":
-        return xdata, None
-    x = _numbers("xdata", x)
-    if x.shape == (count, m) and not isinstance(xdata, tuple):
+    if x.shape == shape and x.ndim > 1 and not is_tuple:
         return None, x
-    if x.shape and x.shape[-1] != m:
+    if x.ndim and x.shape[-1] != shape[-1]:
         raise ValueError(
-            f"xdata must have the {m} points of a row of ydata in its last axis, not "
-            f"shape {x.shape}"
+            f"xdata must have the {shape[-1]} points of a row of ydata in its last "
+            f"axis, not shape {x.shape}"
         )
     return x.astype(np.float64, copy=False), None
 
 
-def _xdata_of_compiled(xdata: Any, count: int, m: int) -> Array | None:
+def _predictors(xdata: Any) -> Array | None:
+    """Return `xdata` as float64 or float32, or None where it is no array of numbers.
+
+    An array that is not NumPy's, such as a column of a table, counts as one where it
+    has one dimension: with more, it may have labels that `f` uses.
+    """
+    is_plain = isinstance(xdata, list | tuple | np.ndarray)
+    if not is_plain and not (
+        hasattr(xdata, "__array__") and getattr(xdata, "ndim", 1) == 1
+    ):
+        return None
+    _refuse_masked("xdata", xdata)
+    try:
+        x = np.asarray(xdata)
+    except (TypeError, ValueError, RuntimeError):  # ragged, or on another device
+        return None
+    if x.dtype.kind not in "biuf" or not (is_plain or x.ndim == 1):
+        return None
+    return _numbers("xdata", x)
+
+
+def _xdata_of_compiled(xdata: Any, shape: tuple[int, ...]) -> Array | None:
     """Return a float64 row for each fit, or None where `xdata` is."""
     if xdata is None:
         return None
     if not isinstance(xdata, tuple):  # which is for all fits, of whatever shape
         xdata = _numbers("xdata", xdata)
-    x, rows = _xdata(xdata, count, m)
+    x, rows = shared_or_rows(xdata, shape)
     if rows is not None:
         return np.ascontiguousarray(rows, dtype=np.float64)
-    shared = np.ascontiguousarray(_numbers("xdata", x))
-    return np.broadcast_to(shared, (count, *shared.shape))
+    shared = np.ascontiguousarray(_numbers("xdata", x), dtype=np.float64)
+    return np.broadcast_to(shared, (shape[0], *shared.shape))
 
 
 def _data_rows(user_data: Any, count: int) -> Array:
@@ -557,16 +647,22 @@ def _data_rows(user_data: Any, count: int) -> Array:
 
 
 def _residual_count(func: Any, start: Array, extra: tuple[Any, ...]) -> int:
-    shape = np.shape(func(start[:1].copy(), np.zeros(1, dtype=np.intp), *extra))
-    if len(shape) != 2 or shape[0] != 1:
+    """Call `func` for the first fit alone, and count its residuals."""
+    values = _values(func(start[:1].copy(), np.zeros(1, dtype=np.intp), *extra))
+    if not _is_real(values.dtype):  # the first call of the batch says what is wrong
+        return int(start.shape[1])
+    if values.ndim != 2 or len(values) != 1:
         raise ValueError(
             "func must return an array of shape (k, m), a row for each of the k fits "
-            f"that it is called for; for one fit it returned shape {shape}"
+            f"that it is called for; for one fit it returned shape {values.shape}"
         )
-    return int(shape[1])
+    _check_size("func must return at most {} residuals, not {}", values.shape[1])
+    return int(values.shape[1])
 
 
 # Does the model broadcast? ----------------------------------------------------
+
+_TRIES = 5  # calls of a running batch that are compared with calls for single fits
 
 _ADVICE = (
     "The model is called for many fits at once, with each parameter as a column of "
@@ -574,6 +670,20 @@ _ADVICE = (
     "points take axis=-1, choices np.where, functions are NumPy's and not those of "
     "math. See docs/batch.md."
 )
+
+
+def _some_fits(
+    start: Array, lower: Array | None, upper: Array | None, mask: Array | None, m: int
+) -> list[int]:
+    """Choose the first, a middle and the last of the fits that are evaluated at all."""
+    good = np.ones(len(start), bool)
+    if lower is not None:
+        good &= ((lower <= start) & (start <= upper)).all(axis=1)
+    if mask is not None:
+        masked = mask if mask.strides[0] else mask[:1]  # one row may serve all
+        good &= m - np.count_nonzero(masked, axis=1) >= start.shape[1]
+    fits = np.flatnonzero(good).tolist()
+    return sorted({fits[0], fits[len(fits) // 2], fits[-1]}) if fits else []
 
 
 def _check_broadcasting(
@@ -584,65 +694,178 @@ def _check_broadcasting(
     start: Array,
     lower: Array | None,
     upper: Array | None,
-    sizes: tuple[int, int],
-) -> None:
-    """Compare one call for a few fits with a call for each of them."""
-    m, n = sizes
-    rows = sorted({0, len(start) // 2, len(start) - 1})
-    points = start[rows]
-    if (points == points[0]).all():  # or nobody sees where fits are mixed up
-        shift = np.arange(len(rows))[:, None] / 128.0
-        points = np.where(points == 0, shift, points * (1 + shift))
-        if lower is not None and upper is not None:
-            points = np.clip(points, lower[rows], upper[rows])
-    columns = list(points.T[:, :, None].copy())
-    many_x = x if x_rows is None else x_rows[rows].astype(np.float64)
+    fits: list[int],
+    m: int,
+) -> tuple[Callable[..., ArrayLike], Callable[..., ArrayLike] | None]:
+    """Compare one call for some fits with a call for each of them.
+
+    Nothing is evaluated but what the fits will evaluate, or nearly so. Return the
+    functions: where the fits are too near each other to see rows that are mixed up,
+    those that go on comparing.
+    """
+    n = start.shape[1]
+    points = start[fits]
+    many_x, all_x = x, [x] * len(fits)
+    if x_rows is not None:
+        many_x = x_rows[fits].astype(np.float64)
+        many_x.flags.writeable = False  # as in the batch
+        all_x = list(many_x)
+    if jac is None and len(fits) > 1 and (points == points[0]).all():
+        bounds = None if lower is None or upper is None else (lower[fits], upper[fits])
+        points = _steps_apart(points, bounds, _values(f(all_x[0], *points[0])))
+    checked: list[Any] = []
     for name, function, shape in (("f", f, (m,)), ("jac", jac, (m, n))):
-        if function is None:
-            continue
-        singles = [
-            function(x if x_rows is None else many_x[k], *points[k])
-            for k in range(len(rows))
-        ]
-        try:
-            together = np.asarray(function(many_x, *columns))
-        except Exception as error:
-            error.add_note(f"{name} fails for {len(rows)} fits at once. {_ADVICE}")
-            raise
-        _compare(name, together, singles, (len(rows), *shape))
+        if function is not None:
+            singles = [
+                _values(function(*each)).copy()
+                for each in zip(all_x, *points.T, strict=True)
+            ]
+            columns = points.T[:, :, None].copy()  # which the function may change
+            try:
+                together = function(many_x, *columns)
+            except Exception as error:
+                error.add_note(f"{name} fails for {len(fits)} fits at once. {_ADVICE}")
+                raise
+            every = list(range(len(fits)))
+            if not _compare(name, together, singles, every, (len(fits), *shape)):
+                function = _Compared(name, function, x_rows is not None, shape)
+        checked.append(function)
+    return checked[0], checked[1]
+
+
+def _values(answer: Any) -> Array:
+    """Return what a function has returned as an array, maybe in its own memory."""
+    try:
+        return np.asarray(answer)
+    except ValueError:  # sequences of different lengths
+        return np.array(None)
+
+
+def _spacing(values: Array) -> float:
+    """Return the relative spacing of the numbers that a function computes in."""
+    low = values.dtype in (np.float16, np.float32)
+    return float(np.finfo(values.dtype if low else np.float64).eps)
+
+
+def _steps_apart(
+    points: Array, bounds: tuple[Array, Array] | None, values: Array
+) -> Array:
+    """Move starts, all but the first, by up to the step of a forward difference."""
+    part = np.linspace(0.0, 1.0, len(points))[:, None]
+    size = np.where(points == 0, 1.0, np.abs(points))
+    step = part * np.sqrt(_spacing(values)) * np.where(np.isfinite(size), size, 0.0)
+    moved: Array = points + step
+    if bounds is not None:  # a step that would leave them goes inward
+        lower, upper = bounds
+        moved = np.clip(np.where(moved <= upper, moved, points - step), lower, upper)
+    return moved
+
+
+class _Compared:
+    """A function of a batch, some calls of which are compared with single fits.
+
+    These are its first calls for fits that have moved apart.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        function: Callable[..., ArrayLike],
+        has_rows: bool,
+        shape: tuple[int, ...],
+    ) -> None:
+        self.name = name
+        self.function = function
+        self.has_rows = has_rows
+        self.shape = shape
+        self.tries = _TRIES
+
+    def __call__(self, x: Any, *columns: Array) -> ArrayLike:
+        if self.tries <= 0 or len(columns[0]) == 1:
+            return self.function(x, *columns)
+        points = np.hstack(columns)  # a copy, for the function may change its own
+        rows = _far_apart(points)
+        together = self.function(x, *columns)
+        if len(rows) > 1:
+            self.tries -= 1
+            if isinstance(together, np.ndarray):  # maybe the model's own memory
+                together = together.copy()
+            singles = [
+                _values(self.function(x[k] if self.has_rows else x, *points[k])).copy()
+                for k in rows
+            ]
+            shape = (len(points), *self.shape)
+            if _compare(self.name, together, singles, rows, shape):
+                self.tries = 0
+        return together
+
+
+def _far_apart(points: Array) -> list[int]:
+    """Choose the first row, the farthest from it and the last; none if all are near."""
+    with np.errstate(all="ignore"):
+        distance = np.abs(points - points[0]) / np.abs(points).max(axis=0)
+    distance = np.nan_to_num(distance, nan=0.0).max(axis=1)
+    far = int(distance.argmax())
+    return sorted({0, far, len(points) - 1}) if distance[far] > 1e-3 else []
 
 
 def _compare(
-    name: str, together: Array, singles: list[Any], shape: tuple[int, ...]
-) -> None:
+    name: str,
+    together: ArrayLike,
+    singles: list[Array],
+    rows: list[int],
+    shape: tuple[int, ...],
+) -> bool:
+    """Raise where rows of a call for k fits, (k, m...), are not what single fits have.
+
+    Return whether rows that are mixed up would have been seen, so far apart are they.
+    """
+    values = _values(together)
+    if not all(_is_real(each.dtype) for each in (values, *singles)):
+        return True  # the first call of the batch says what is wrong
     try:
-        many = np.broadcast_to(together, shape)
+        many = np.broadcast_to(values, shape)[rows].astype(np.float64)
     except ValueError:
-        wanted = "(k, m)" if name == "f" else "(k, m, n)"
+        wanted = "(k, m)" if len(shape) == 2 else "(k, m, n)"
         raise ValueError(
             f"{name} does not broadcast: for k = {shape[0]} fits at once it returned "
-            f"shape {together.shape}, which is not {wanted} = {shape}. {_ADVICE}"
+            f"shape {values.shape}, which is not {wanted} = {shape}. {_ADVICE}"
         ) from None
-    for k, single in enumerate(singles):
+    ones = np.empty_like(many)
+    for one, single in zip(ones, singles, strict=True):
         try:
-            one = np.broadcast_to(np.asarray(single), shape[1:])
+            one[...] = np.broadcast_to(single, shape[1:])
         except ValueError:
             raise ValueError(
-                f"{name} must return shape {shape[1:]} for one fit, not "
-                f"{np.shape(single)}"
+                f"{name} must return shape {shape[1:]} for one fit, not {single.shape}"
             ) from None
-        with np.errstate(all="ignore"):
-            scale = np.max(np.abs(one), where=np.isfinite(one), initial=0.0)
-            same = np.isclose(
-                many[k], one, rtol=1e-5, atol=1e-7 * scale, equal_nan=True
-            )
-        if not same.all():
-            at = np.unravel_index(int(np.argmin(same)), same.shape)
-            raise ValueError(
-                f"{name} does not broadcast: for {shape[0]} fits at once it gives "
-                f"{many[k][at]} where it gives {one[at]} for one of them alone. "
-                f"{_ADVICE}"
-            )
+    same, far = _same_rows(many, ones, _spacing(values))
+    if not same.all():
+        k, *at = np.unravel_index(int(np.argmin(same)), same.shape)
+        raise ValueError(
+            f"{name} does not broadcast: for {shape[0]} fits at once it gives "
+            f"{many[k, *at]} where it gives {ones[k, *at]} for one of them alone. "
+            f"{_ADVICE}"
+        )
+    return far
+
+
+def _same_rows(many: Array, ones: Array, spacing: float) -> tuple[Array, bool]:
+    """Tell where two arrays of some rows are the same but for rounding.
+
+    Tell also whether the rows differ by much more than rounding would explain.
+    """
+    relative, absolute = max(1e-5, 16 * spacing), max(1e-7, 16 * spacing)
+    with np.errstate(all="ignore"):
+        size = np.where(np.isfinite(ones), np.abs(ones), 0.0)
+        largest = size.max(axis=tuple(range(1, size.ndim)), keepdims=True)
+        same = np.isclose(many, ones, relative, absolute * largest, equal_nan=True)
+        finite = ones[:, np.isfinite(ones).all(axis=0)]
+        apart = np.max(np.ptp(finite, axis=0), initial=0.0)
+        # Rows that are near each other: what is mixed up differs by about as much.
+        if same.all() and apart > max(1e-11, 256 * spacing) * size.max():
+            same = ~(np.abs(many - ones) > apart / 16)
+    return same, bool(apart > 64 * relative * size.max())
 
 
 # Running ----------------------------------------------------------------------
@@ -676,12 +899,14 @@ def _run(
 ) -> BatchResult:
     """Run a batch; `x` holds the starts, and then the results."""
     count, n = x.shape
-    limits["maxfev"] = limits["maxfev"] or (200 if Dfun is None else 100) * (n + 1)
+    default = (200 if Dfun is None else 100) * (n + 1)
+    limits["maxfev"] = limits["maxfev"] or min(default, _INT_MAX)
     chunk = 1 if compiled else _chunk(m, n)
     if workers is None:
-        workers = max(1, min(_processors(), -(-count // chunk)))
-    elif _count("workers", workers) < 1:
+        workers = min(_processors(), -(-count // chunk))
+    elif _integer("workers", workers) < 1:
         raise ValueError(f"workers must be at least 1, not {workers}")
+    workers = max(1, min(workers, count, _MOST_WORKERS))
     chunk = max(1, min(chunk, -(-count // workers)))
     results: dict[str, Array] = {
         "x": x,

@@ -12,7 +12,7 @@ import numpy as np
 
 import minpack
 from minpack._arguments import bounds_pair, parameter_count
-from minpack._batch import _xdata
+from minpack._batch import array_of, check_points, shared_or_rows
 
 try:
     import dask.array as da
@@ -85,8 +85,9 @@ def curve_fit_batch(
     f : callable
         The model ``f(xdata, a, b, ...)``, as for `minpack.curve_fit_batch`.
     xdata : array_like or dask.array.Array
-        Shape (m,) for all fits, or (..., m), a row a fit. Of another shape, or
-        anything but numbers, it is handed to `f` as it is.
+        Shape (m,) for all fits, or that of `ydata`, a row a fit. A tuple, an array of
+        another shape and anything but an array of numbers are for all fits, as for
+        `minpack.curve_fit_batch`.
     ydata : dask.array.Array, shape (..., m)
         The data: the last axis is that of a fit and is brought into one chunk. There
         may be any number of axes before it, and their chunks are the blocks.
@@ -98,7 +99,7 @@ def curve_fit_batch(
         Whether `sigma` is in the units of the data; see `minpack.curve_fit_batch`.
     bounds : pair of array_like or dask.array.Array, optional
         Lower and upper bounds on the parameters, each one number, of shape (n,) or
-        (..., n); or an object with attributes ``lb`` and ``ub``.
+        (..., n); or an object with attributes ``lb`` and ``ub``. None means no bound.
     jac : callable, optional
         The derivatives, as for `minpack.curve_fit_batch`.
     mask : array_like or dask.array.Array of bool, optional
@@ -167,11 +168,14 @@ def curve_fit_batch(
         )
     y = ydata.rechunk({ydata.ndim - 1: -1})
     m = y.shape[-1]
-    is_array = isinstance(xdata, da.Array) or _is_row_a_fit(xdata, y)
-    given = {"p0": p0, "sigma": sigma, "mask": mask, **_pair(bounds)}
-    given["xdata"] = xdata if is_array else None
+    check_points(m)
+    is_lazy = isinstance(xdata, da.Array)
+    x, rows = (None, xdata) if is_lazy else shared_or_rows(xdata, y.shape)
+    if isinstance(x, np.ndarray) and x.ndim > 1:
+        x = tuple(x)  # for all fits, whatever the shape of a block
+    given = {"p0": p0, "sigma": sigma, "mask": mask, "xdata": rows, **_pair(bounds)}
     arrays = {
-        name: value if isinstance(value, da.Array) else np.asarray(value)
+        name: value if isinstance(value, da.Array) else array_of(name, value)
         for name, value in given.items()
         if value is not None
     }
@@ -180,11 +184,6 @@ def curve_fit_batch(
         name: _in_blocks(name, array, n if name in _OF_PARAMETERS else m, y)
         for name, array in arrays.items()
     }
-    x = None if is_array else _xdata(xdata, -1, m)[0]
-    if isinstance(x, np.ndarray) and x.ndim > 1:  # or a block may take it for its own
-        f = partial(_with_xdata, f, x)
-        jac = jac and partial(_with_xdata, jac, x)
-        x = None
     options = {
         "jac": jac, "absolute_sigma": absolute_sigma, "maxfev": maxfev,
         "ftol": ftol, "xtol": xtol, "gtol": gtol, "workers": workers,
@@ -259,12 +258,6 @@ def _fit(
     return minpack.curve_fit_batch(f, xdata, ydata, bounds=bounds, **given, **options)
 
 
-def _with_xdata(
-    f: Callable[..., ArrayLike], xdata: Any, _: None, *parameters: Array
-) -> ArrayLike:
-    return f(xdata, *parameters)
-
-
 # Arguments --------------------------------------------------------------------
 
 
@@ -277,10 +270,6 @@ def _parameter_count(f: Callable[..., ArrayLike], arrays: dict[str, Any]) -> int
         return arrays["p0"].shape[-1] if arrays["p0"].ndim else 1
     sizes = [arrays[name].shape[-1:] for name in ("lower", "upper")]
     return next((size[0] for size in sizes if size), None) or parameter_count(f)
-
-
-def _is_row_a_fit(xdata: Any, y: Any) -> bool:
-    return isinstance(xdata, list | tuple | np.ndarray) and np.shape(xdata) == y.shape
 
 
 def _in_blocks(name: str, array: Any, size: int, y: Any) -> Any:

@@ -338,14 +338,17 @@ def test_a_failed_allocation_is_a_memory_error_and_leaks_nothing(
 
 
 def batch(**changes: Any) -> Call:
-    """A call of curve_fit_batch: three fits of two parameters, with `changes`."""
+    """A call of curve_fit_batch: three fits of two parameters, with `changes`.
+
+    Each starts elsewhere, so that Python compares nothing once the batch is under way.
+    """
     t = np.linspace(0.0, 4.0, 10)
     rates = np.array([[1.3], [0.4], [2.0]])
     return {
         "f": lambda t, a, b: b * np.exp(-a * t),
         "xdata": t,
         "ydata": 2.5 * np.exp(-rates * t) + 0.05 * np.cos(7.0 * t),
-        "p0": np.ones(2),
+        "p0": np.array([[1.0, 1.0], [1.2, 0.8], [0.8, 1.2]]),
         "workers": 1,
     } | changes
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import gc
 import itertools
+import pickle
 import re
 import signal
 import sys
 import threading
 import time
 import tracemalloc
+import types
 import weakref
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +29,7 @@ from minpack import (
     _batch,
     curve_fit,
     curve_fit_batch,
+    least_squares,
     leastsq,
     leastsq_batch,
 )
@@ -300,15 +305,95 @@ def test_data_in_float32_and_integers_are_converted_exactly() -> None:
     )
 
 
-def test_a_model_in_float32_takes_steps_that_it_can_see() -> None:
-    y, p0 = peaks(50)
+@pytest.mark.parametrize("jacobian", [False, True], ids=["differences", "jac"])
+@pytest.mark.parametrize("dtype", ["float32", ">f4", "float16", "int32"])
+def test_a_fit_in_low_precision_has_the_bits_that_it_has_alone(
+    dtype: str, jacobian: bool
+) -> None:
+    y, p0 = peaks(100)
+    unit = 1e6 if dtype == "int32" else 1.0
 
-    def single(x: Array, *p: Array) -> Array:
-        return peak(x, *p).astype(np.float32)
+    def coarse(x: Array, *p: Any) -> Array:
+        return (unit * peak(x, *p)).astype(dtype)
 
-    result = curve_fit_batch(single, X, y, p0)
-    expected = curve_fit_batch(peak, X, y, p0)
-    np.testing.assert_allclose(result.x, expected.x, rtol=1e-2)
+    def derivatives(x: Array, *p: Any) -> Array:
+        d = unit * peak_jacobian(x, *p)
+        return d if dtype == "int32" else d.astype(dtype)
+
+    jac = derivatives if jacobian else None
+    result = curve_fit_batch(coarse, X, unit * y, p0, jac=jac)
+    good = np.flatnonzero(result.success & np.isfinite(result.cov).all(axis=(1, 2)))
+    if dtype != "int32":  # a step of a difference does not change an integer
+        fine = curve_fit_batch(peak, X, y, p0)
+        np.testing.assert_allclose(result.cost, fine.cost, rtol=0.1)
+        assert len(good) > 90
+    for i in good:
+        x, cov = curve_fit(coarse, X, unit * y[i], p0[i], jac=jac)
+        assert x.tobytes() == result.x[i].tobytes()
+        assert cov.tobytes() == result.cov[i].tobytes()
+
+    result = leastsq_batch(
+        lambda p, rows: coarse(X, *p.T[:, :, None]) - (unit * y[rows]).astype(dtype),
+        p0,
+        Dfun=(lambda p, rows: derivatives(X, *p.T[:, :, None])) if jacobian else None,
+    )
+    for i in range(100):
+        x, *_ = leastsq(
+            lambda p, i=i: coarse(X, *p) - (unit * y[i]).astype(dtype),
+            p0[i],
+            Dfun=(lambda p: derivatives(X, *p)) if jacobian else None,
+            full_output=True,
+        )
+        assert x.tobytes() == result.x[i].tobytes()
+
+
+FITS: dict[str, Callable[..., Any]] = {
+    "curve_fit": lambda f, **k: curve_fit(f, X, X, [1.0], **k),
+    "curve_fit_batch": lambda f: curve_fit_batch(f, X, X[None], [1.0]),
+    "leastsq": lambda f, **k: leastsq(lambda p: f(X, *p), [1.0], full_output=True, **k),
+    "leastsq_batch": lambda f: leastsq_batch(lambda p, rows: f(X, p), [[1.0]]),
+    "least_squares": lambda f: least_squares(lambda p: f(X, *p), [1.0]),
+}
+
+
+def first_step(fit: Callable[..., Any], values: Callable[..., Any], **k: Any) -> float:
+    """Return the step of the first difference from 1."""
+    asked: list[float] = []
+
+    def f(x: Array, a: Any) -> Any:
+        asked.append(np.ravel(a)[0])
+        return values(2 * a * x)
+
+    fit(f, **k)
+    return next(a for a in asked if a != 1.0) - 1.0
+
+
+@pytest.mark.filterwarnings("ignore:The covariance")
+@pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
+@pytest.mark.parametrize(
+    ("values", "epsilon"),
+    [
+        (np.float64, 2.0**-52),
+        (np.float32, 2.0**-23),
+        (np.float16, 2.0**-10),
+        (np.int64, 2.0**-52),
+        (np.bool_, 2.0**-52),
+        (lambda v: v.astype(">f4"), 2.0**-23),
+        (lambda v: v.astype(np.float32).tolist(), 2.0**-52),
+    ],
+    ids=["float64", "float32", "float16", "int64", "bool", ">f4", "a list"],
+)
+def test_difference_steps_are_those_of_the_precision_that_the_function_has(
+    fit: Callable[..., Any], values: Callable[..., Any], epsilon: float
+) -> None:
+    step = first_step(fit, values)
+    np.testing.assert_allclose(step, np.sqrt(epsilon), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["curve_fit", "leastsq"])
+def test_a_step_that_is_asked_for_is_taken_whatever_the_precision(name: str) -> None:
+    step = first_step(FITS[name], np.float32, epsfcn=1e-4)
+    np.testing.assert_allclose(step, 1e-2, rtol=1e-6)
 
 
 def test_one_start_serves_all_fits_and_without_one_it_is_guessed() -> None:
@@ -399,6 +484,11 @@ def test_a_model_may_keep_and_change_what_it_is_given() -> None:
     assert same(curve_fit_batch(model, X, y, p0, workers=1), expected)
     assert all(np.array_equal(a, b) for a, b in kept)
     assert same(curve_fit_batch(changing, X, y, p0, workers=1), expected)
+    for start in (p0, np.ones(3)):
+        assert same(
+            curve_fit_batch(changing, X, y, start, jac=peak_jacobian, workers=1),
+            curve_fit_batch(peak, X, y, start, jac=peak_jacobian, workers=1),
+        )
     rows = X + np.zeros((300, 1))
     kept.clear()
     assert same(curve_fit_batch(model, rows, y, p0, workers=1), expected)
@@ -418,23 +508,53 @@ def test_a_model_cannot_spoil_the_xdata_of_later_calls() -> None:
     def later(x: Array, *p: Array) -> Array:
         return (model if next(calls) > 5 else peak)(x, *p)
 
-    with pytest.raises(ValueError, match="read-only"):
-        curve_fit_batch(later, X + np.zeros((10, 1)), y, p0, workers=1)
+    for spoiling in (model, later):
+        with pytest.raises(ValueError, match="read-only"):
+            curve_fit_batch(spoiling, X + np.zeros((10, 1)), y, p0, workers=1)
 
 
-def test_a_model_may_return_the_same_buffer_every_time() -> None:
-    y, p0 = peaks(100)
+def with_buffer(function: Callable[..., Array], one: bool) -> Callable[..., Array]:
+    """`function`, but with all that it returns in one buffer, or one for each shape."""
     buffers: dict[Any, Array] = {}
 
-    def model(x: Array, *p: Array) -> Array:
-        value = peak(x, *p)
-        buffer = buffers.setdefault(value.shape, np.empty(value.shape))
+    def buffered(*args: Any) -> Array:
+        value = function(*args)
+        key = () if one else value.shape
+        buffer = buffers.setdefault(key, np.empty(30_000))[: value.size]
+        buffer = buffer.reshape(value.shape)
         buffer[...] = value
-        return buffer if np.shape(p[0]) else buffer.copy()
+        return buffer
+
+    return buffered
+
+
+@pytest.mark.parametrize("one", [True, False], ids=["one", "one a shape"])
+@pytest.mark.parametrize("jacobian", [False, True], ids=["differences", "jac"])
+@pytest.mark.parametrize("start", ["shared", "own"])
+def test_a_model_may_return_the_same_buffer_every_time(
+    start: str, jacobian: bool, one: bool
+) -> None:
+    y, p0 = peaks(100)
+    call = {"xdata": X, "ydata": y, "p0": p0 if start == "own" else [2.0, 1.0, 1.0]}
+    call |= {"workers": 1}
+    result = curve_fit_batch(
+        with_buffer(peak, one),
+        jac=with_buffer(peak_jacobian, one) if jacobian else None,
+        **call,
+    )
+    jac = peak_jacobian if jacobian else None
+    assert same(result, curve_fit_batch(peak, jac=jac, **call))
+
+
+def test_residuals_may_be_in_the_same_buffer_every_time() -> None:
+    y, p0 = peaks(100)
+
+    def func(p: Array, rows: Array) -> Array:
+        return peak(X, *p.T[:, :, None]) - y[rows]
 
     assert same(
-        curve_fit_batch(model, X, y, p0, workers=1),
-        curve_fit_batch(peak, X, y, p0, workers=1),
+        leastsq_batch(with_buffer(func, True), p0, workers=1),
+        leastsq_batch(func, p0, workers=1),
     )
 
 
@@ -492,6 +612,64 @@ def test_predictors_are_handed_over_whole() -> None:
         y,
     )
     np.testing.assert_allclose(in_dict.x, truth, rtol=1e-6)
+
+
+class Column:
+    """As a column of a table: an array of numbers that takes no others but its own."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = np.asarray(values)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        return self.values
+
+    def __array_ufunc__(self, *args: Any, **kwargs: Any) -> Any:
+        raise ValueError("other labels")
+
+
+def series(values: Any) -> Any:
+    return pytest.importorskip("pandas").Series(values, index=np.arange(POINTS)[::-1])
+
+
+def index(values: Any) -> Any:
+    return pytest.importorskip("pandas").Index(values)
+
+
+def data_array(values: Any) -> Any:
+    return pytest.importorskip("xarray").DataArray(values, dims="t")
+
+
+@pytest.mark.parametrize("start", ["shared", "own"])
+@pytest.mark.parametrize("make", [Column, series, index, data_array])
+def test_xdata_in_one_dimension_are_a_plain_array_to_the_model(
+    make: Callable[[Any], Any], start: str
+) -> None:
+    y, p0 = peaks(20)
+    p = p0 if start == "own" else [2.0, 1.0, 1.0]
+    expected = curve_fit_batch(peak, X, y, p)
+    assert same(curve_fit_batch(peak, make(X), y, p), expected)
+    assert same(curve_fit_batch(peak, make(X.tolist()), y, p), expected)
+    with pytest.raises(ValueError, match=r"xdata must have the 30 points.*\(29,\)"):
+        curve_fit_batch(peak, make(X)[1:] if make is index else Column(X[1:]), y, p)
+
+
+def test_what_is_no_array_of_numbers_is_handed_over_whole() -> None:
+    class Elsewhere(Column):
+        def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+            raise TypeError("not on this device")
+
+    things: list[Any] = [
+        Elsewhere(X), Column(["a"] * POINTS), Column(np.stack([X, X])), Column(1.0),
+        X + 0j, "abc", None, {}, [{}, {}], (X, X[:3]), (X[:3], X[:3]), np.array(X, "O"),
+    ]  # fmt: skip
+    y, _ = peaks(5)
+    for thing in things:
+
+        def model(x: Any, *p: Any, thing: Any = thing) -> Array:
+            assert x is thing
+            return peak(X, *p)
+
+        assert curve_fit_batch(model, thing, y, [2.0, 1.0, 1.0]).success.any()
 
 
 @each_number_of_workers
@@ -574,6 +752,228 @@ def test_a_jacobian_that_does_not_broadcast_is_an_error_that_says_so() -> None:
             peak, X, y, p0,
             jac=lambda x, *p: peak_jacobian(x, *(np.ravel(a)[0] for a in p)),
         )  # fmt: skip
+
+
+def mixed(mix: Callable[[Array], Array], function: Callable[..., Array]) -> Any:
+    """`function` with the rows of different fits mixed up."""
+
+    def model(x: Array, *p: Any) -> Array:
+        value = function(x, *p)
+        return mix(value) if np.shape(p[0]) else value
+
+    return model
+
+
+# What is made of the peaks, and about what it does to their derivatives
+SCALES: dict[str, tuple[Callable[[Array], Array], float]] = {
+    "smooth": (lambda v: v, 1.0),
+    "steep": (lambda v: np.sin(1e5 * v), 1.0),
+    "flat": (lambda v: 1e7 + v, 1.0),
+    "tiny": (lambda v: 1e-100 * v, 1e-100),
+    "with kinks": (lambda v: np.abs(v - 1.0), 1.0),
+    "in float32": (lambda v: v.astype(np.float32), 1.0),
+    "in float16": (lambda v: v.astype(np.float16), 1.0),
+}
+
+
+@pytest.mark.parametrize("jacobian", [False, True], ids=["differences", "jac"])
+@pytest.mark.parametrize("start", ["shared", "nearly shared", "own"])
+@pytest.mark.parametrize("scale", SCALES.values(), ids=SCALES)
+@pytest.mark.parametrize(
+    "mix",
+    [
+        lambda v: v[::-1],
+        lambda v: np.roll(v, 1, axis=0),
+        lambda v: v[:1],
+        lambda v: np.mean(v, axis=0),
+    ],
+    ids=["backwards", "shifted", "the first", "the mean"],
+)
+def test_rows_that_are_mixed_up_are_seen_wherever_the_fits_start(
+    mix: Any, scale: Any, start: str, jacobian: bool
+) -> None:
+    y, p0 = peaks(100)
+    of_values, of_derivatives = scale
+    if start != "own":
+        p0 = np.array([2.0, 1.0, 1.0]) + (start != "shared") * 1e-10 * p0
+
+    def model(x: Array, *p: Any) -> Array:
+        return of_values(peak(x, *p))
+
+    def derivatives(x: Array, *p: Any) -> Array:
+        return of_derivatives * peak_jacobian(x, *p)
+
+    call = {"xdata": X, "ydata": of_values(y), "p0": p0}
+    call["jac"] = derivatives if jacobian else None
+    curve_fit_batch(model, **call)  # as it is, nothing is wrong with it
+    with pytest.raises(ValueError, match=r"f does not broadcast.*docs/batch\.md"):
+        curve_fit_batch(mixed(mix, model), **call)
+
+
+def test_fits_that_would_all_be_the_same_are_compared_a_difference_step_apart() -> None:
+    y, _ = peaks(1)
+    calls = itertools.count()
+
+    def model(x: Array, *p: Any) -> Array:
+        next(calls)
+        return mixed(lambda v: v[::-1], peak)(x, *p)
+
+    with pytest.raises(ValueError, match="does not broadcast"):
+        curve_fit_batch(model, X, np.tile(y, (100, 1)), [2.0, 1.0, 1.0])
+    assert next(calls) <= 5
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_jacobian_with_rows_that_are_mixed_up_is_seen(workers: int) -> None:
+    y, _ = peaks(100)
+    jac = mixed(lambda d: d[::-1], peak_jacobian)
+    with pytest.raises(ValueError, match="jac does not broadcast"):
+        curve_fit_batch(peak, X, y, [2.0, 1.0, 1.0], jac=jac, workers=workers)
+
+
+def test_rows_of_xdata_go_with_the_fits_that_are_compared() -> None:
+    y, _ = peaks(100)
+    x = X + np.random.default_rng(4).uniform(-1e-9, 1e-9, y.shape)
+    curve_fit_batch(peak, x, y, [2.0, 1.0, 1.0], jac=peak_jacobian)
+    with pytest.raises(ValueError, match="does not broadcast"):
+        curve_fit_batch(
+            mixed(lambda v: v[::-1], peak), x, y, [2.0, 1.0, 1.0], jac=peak_jacobian
+        )
+
+
+@pytest.mark.parametrize(
+    ("noise", "jac"), [(1e-10, None), (1e-7, peak_jacobian)], ids=["differences", "jac"]
+)
+def test_rounding_that_depends_on_the_number_of_fits_is_no_error(
+    noise: float, jac: Any
+) -> None:
+    """As that of matrix products, or of single precision within the model."""
+    y, _ = peaks(100)
+    noisy = mixed(lambda v: v * (1 + noise * np.cos(1e3 * v)), peak)
+    result = curve_fit_batch(noisy, X, y, [2.0, 1.0, 1.0], jac=jac)
+    assert result.success.any()
+
+
+def defined_within(low: Any, high: Any) -> Callable[..., Array]:
+    """A line that refuses points which are not within `low` and `high`."""
+
+    def line(x: Array, *p: Any) -> Array:
+        for a, lowest, highest in zip(p, low, high, strict=True):
+            assert np.all((lowest <= a) & (a <= highest)), "asked for elsewhere"
+        return p[0] + p[1] * x
+
+    return line
+
+
+LINES = np.array([1.0, 2.0]) @ np.stack([np.ones(POINTS), X]) + 1e-3 * np.cos(
+    np.arange(5)[:, None] * 7 + 9 * X
+)
+
+
+@pytest.mark.parametrize("width", [0.0, 1e-12, 1e-3])
+@pytest.mark.parametrize("side", [-1, 0, 1])
+@pytest.mark.parametrize("own", [False, True], ids=["for all", "a row a fit"])
+def test_a_model_is_asked_for_nothing_outside_the_bounds(
+    own: bool, side: int, width: float
+) -> None:
+    start = np.array([1.0, 2.0])
+    low, high = start - width * (side <= 0), start + width * (side >= 0)
+    model = defined_within(low, high)
+    bounds = (np.tile(low, (5, 1)), np.tile(high, (5, 1))) if own else (low, high)
+    result = curve_fit_batch(model, X, LINES, start, bounds=bounds)
+    assert result.success.all()
+
+
+def test_each_fit_is_compared_within_its_own_bounds() -> None:
+    """Those of the fits that are compared are all narrower than a step."""
+    start = np.array([1.0, 2.0])
+    width = np.array([1e-3, 1e-12, 1e-10, 1e-12, 0.0])[:, None]
+    asked: list[float] = []
+
+    def model(x: Array, a: Any, b: Any) -> Array:
+        if not np.shape(a):
+            asked.append(max(a - 1.0, (b - 2.0) / 2.0))
+        return a + b * x
+
+    curve_fit_batch(
+        model, X, LINES, start, bounds=(start - 0 * width, start + width), workers=1
+    )
+    assert max(asked[1:4]) <= 1e-10
+    assert min(asked) >= 0
+
+
+def test_with_jac_a_model_at_the_edge_of_its_domain_emits_nothing_new() -> None:
+    """A warning would be an error here, as it is where the model raises."""
+
+    def root(x: Array, a: Any, b: Any) -> Array:
+        return np.sqrt(4.0 - a) + b * x
+
+    def derivatives(x: Array, a: Any, b: Any) -> Array:
+        da, db = np.broadcast_arrays(-0.5 / np.sqrt(4.1 - a), x)
+        return np.stack([da, db], axis=-1)
+
+    result = curve_fit_batch(root, X, LINES, [4.0, 1.0], jac=derivatives)
+    assert result.success.any()
+
+
+def test_fits_that_are_never_evaluated_are_not_compared() -> None:
+    low, high = np.array([0.5, 1.5]), np.array([1.5, 2.5])
+    model = defined_within(low, high)
+    p0 = np.tile([1.0, 2.0], (5, 1))
+    p0[[0, 2, 4]] = [[7.0, 2.0], [np.nan, 2.0], [1.0, -9.0]]
+    bounds = (np.tile(low, (5, 1)), np.tile(high, (5, 1)))
+    result = curve_fit_batch(model, X, LINES, p0, bounds=bounds)
+    np.testing.assert_array_equal(result.success, [0, 1, 0, 1, 0])
+    mask = ~result.success[:, None] & np.ones(POINTS, bool)
+    result = curve_fit_batch(model, X, LINES, p0, mask=mask)
+    np.testing.assert_array_equal(result.success, [0, 1, 0, 1, 0])
+    assert not curve_fit_batch(model, X, LINES, [9.0, 9.0], mask=True).success.any()
+
+
+NO_NUMBERS: dict[str, Any] = {
+    "nothing": None,
+    "text": "1.0",
+    "bytes": b"1.0",
+    "a dict": {},
+    "a function": peak,
+    "None among numbers": [None, *[1.0] * (POINTS - 1)],
+    "text among numbers": ["a"] * POINTS,
+    "objects in an array": np.full(POINTS, None),
+    "complex numbers": np.ones(POINTS, complex),
+    "a ragged list": [[1.0], [1.0, 2.0]],
+}
+
+
+@pytest.mark.parametrize("after", [0, 6], ids=["at first", "later"])
+@pytest.mark.parametrize("wrong", NO_NUMBERS.values(), ids=NO_NUMBERS)
+@pytest.mark.parametrize("name", ["f", "jac", "func", "Dfun"])
+def test_what_is_no_number_is_the_error_that_it_is_for_leastsq(
+    name: str, wrong: Any, after: int
+) -> None:
+    y, p0 = peaks(30)
+    calls = itertools.count()
+
+    def spoilt(function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args: function(*args) if next(calls) < after else wrong
+
+    def func(p: Array, rows: Array) -> Array:
+        return peak(X, *p.T[:, :, None]) - y[rows]
+
+    def derivatives(p: Array, rows: Array) -> Array:
+        return peak_jacobian(X, *p.T[:, :, None])
+
+    functions: dict[str, Callable[..., Any]] = {
+        "f": peak, "jac": peak_jacobian, "func": func, "Dfun": derivatives,
+    }  # fmt: skip
+    functions[name] = spoilt(functions[name])
+    with pytest.raises((TypeError, ValueError)) as expected:
+        leastsq(lambda p: wrong, p0[0])
+    call = partial(curve_fit_batch, functions["f"], X, y, p0, jac=functions["jac"])
+    if name in ("func", "Dfun"):
+        call = partial(leastsq_batch, functions["func"], p0, Dfun=functions["Dfun"])
+    with pytest.raises(expected.type) as caught:
+        call(workers=1)
+    assert str(caught.value) == str(expected.value).replace("func", name, 1)
 
 
 def test_a_model_that_later_returns_another_shape_is_an_error() -> None:
@@ -684,6 +1084,39 @@ def test_a_fit_with_bounds_has_the_bits_that_it_has_alone(
     assert (result.active_mask != 0).any()
 
 
+@pytest.mark.parametrize(
+    ("bounds", "expected"),
+    [
+        ((None, 2.0), (-np.inf, 2.0)),
+        ((0.3, None), (0.3, np.inf)),
+        ((None, None), (-np.inf, np.inf)),
+        (
+            ([None, -1, 0.3], [2.0, None, None]),
+            ([-np.inf, -1, 0.3], [2.0, np.inf, np.inf]),
+        ),
+        ((np.array([None, -1, 0.3]), None), ([-np.inf, -1, 0.3], np.inf)),
+        ((None, [[2.0, None, 3.0]] * 50), (-np.inf, [[2.0, np.inf, 3.0]] * 50)),
+        (types.SimpleNamespace(lb=0.3, ub=None), (0.3, np.inf)),
+    ],
+    ids=str,
+)
+def test_none_is_no_bound(bounds: Any, expected: Any) -> None:
+    y, _ = peaks(50)
+
+    def func(p: Array, rows: Array) -> Array:
+        return peak(X, *p.T[:, :, None]) - y[rows]
+
+    assert same(
+        curve_fit_batch(peak, X, y, bounds=bounds),
+        curve_fit_batch(peak, X, y, bounds=expected),
+    )
+    start = np.ones((50, 3))
+    assert same(
+        leastsq_batch(func, start, bounds=bounds),
+        leastsq_batch(func, start, bounds=expected),
+    )
+
+
 def test_a_start_is_guessed_within_bounds() -> None:
     starts: list[Array] = []
 
@@ -749,6 +1182,8 @@ def test_leastsq_batch_takes_no_other_shape_than_a_row_a_fit() -> None:
 
 # Bad arguments ----------------------------------------------------------------
 
+LONG = np.broadcast_to(np.int8(1), (2, 2**31))  # a byte, longer than an int of C counts
+
 
 @pytest.mark.parametrize(
     ("change", "error", "match"),
@@ -771,8 +1206,27 @@ def test_leastsq_batch_takes_no_other_shape_than_a_row_a_fit() -> None:
         ({"bounds": (2.0, 3.0)}, ValueError, "p0 must be within"),
         ({"ftol": -1.0}, ValueError, "ftol"),
         ({"gtol": np.nan}, ValueError, "gtol"),
+        ({"xtol": "1e-8"}, TypeError, "xtol must be a real number, not str"),
+        ({"ftol": None}, TypeError, "ftol must be a real number, not NoneType"),
+        ({"gtol": 10**400}, OverflowError, "gtol is too large for float64"),
         ({"maxfev": 1.5}, TypeError, "maxfev must be an integer"),
+        ({"maxfev": 2**31}, OverflowError, "maxfev .* 2147483647 .* 2147483648"),
+        ({"maxfev": -(10**30)}, OverflowError, "maxfev .* 2147483647 .*, not -1000"),
         ({"workers": 0}, ValueError, "workers"),
+        ({"workers": 1.0}, TypeError, "workers must be an integer, not float"),
+        ({"p0": []}, TypeError, "p0 must hold one number for each"),
+        ({"p0": np.ones((5, 0))}, TypeError, "p0 must hold one number for each"),
+        ({"p0": None, "bounds": ([], 1.0)}, TypeError, "bounds must hold one number"),
+        ({"p0": [1.0, [2.0, 3.0]]}, ValueError, "p0: sequences of different lengths"),
+        ({"ydata": [[1.0], [2.0, 3.0]]}, ValueError, "ydata: sequences of different"),
+        ({"mask": [[True], [False] * 2]}, ValueError, "mask: sequences of different"),
+        (
+            {"p0": np.broadcast_to(1, 2**31)},
+            ValueError,
+            "p0 .* 2147483647 .*2147483648",
+        ),
+        ({"ydata": LONG}, ValueError, "ydata .* 2147483647 points .* 2147483648"),
+        ({"ydata": LONG[:0]}, ValueError, "ydata .* 2147483647 points .* 2147483648"),
         ({"f": None}, TypeError, "f must be callable"),
         ({"jac": "2-point"}, TypeError, "jac must be callable"),
     ],
@@ -785,6 +1239,51 @@ def test_bad_arguments_are_errors_that_name_them(
     call = {"f": peak, "xdata": X, "ydata": y, "p0": np.ones(3)}
     with pytest.raises(error, match=match):
         curve_fit_batch(**(call | change))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "match"),
+    [
+        ({"m": 2**31}, OverflowError, "m must be at most 2147483647 .* 2147483648"),
+        ({"m": 10**30}, OverflowError, "m must be at most 2147483647 .* 1000000"),
+        ({"m": -1}, ValueError, "m = -1 for n = 2"),
+        ({"m": 3.0}, TypeError, "m must be an integer, not float"),
+        ({"maxfev": 2**31}, OverflowError, "maxfev .* 2147483647 .* 2147483648"),
+        ({"x0": np.ones((4, 0))}, ValueError, r"x0 must have a row.*\(4, 0\)"),
+        ({"x0": []}, ValueError, r"x0 must have a row.*\(0,\)"),
+        ({"x0": LONG}, ValueError, "x0 .* 2147483647 .* 2147483648"),
+        ({"func": lambda p, r: LONG[:1]}, ValueError, "func .*2147483647.* 2147483648"),
+    ],
+    ids=str,
+)
+def test_bad_arguments_of_leastsq_batch_are_errors_that_name_them(
+    change: dict[str, Any], error: type[Exception], match: str
+) -> None:
+    call = {"func": lambda p, rows: p[:, [0, 1, 1]], "x0": np.ones((4, 2))}
+    with pytest.raises(error, match=match):
+        leastsq_batch(**(call | change))
+
+
+@pytest.mark.parametrize("workers", [4, 30_000, 10**9, 2**31, 10**30])
+def test_no_more_workers_are_started_than_there_are_fits(
+    workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = itertools.count()
+
+    class Counted(threading.Thread):
+        def start(self) -> None:
+            next(started)
+            super().start()
+
+    monkeypatch.setattr(threading, "Thread", Counted)
+    y, p0 = peaks(3)
+    result = curve_fit_batch(peak, X, y, p0, workers=workers)
+    assert next(started) == 3
+    assert same(result, curve_fit_batch(peak, X, y, p0, workers=1))
+    leastsq_batch(lambda p, rows: p - 1.0, np.ones((2, 2)), workers=workers)
+    assert next(started) == 6
+    leastsq_batch(lambda p, rows: p - 1.0, np.ones((9000, 2)), workers=workers)
+    assert next(started) <= 7 + 1024
 
 
 def test_without_a_start_the_signature_must_tell_the_number_of_parameters() -> None:
@@ -905,6 +1404,30 @@ def test_a_result_says_what_it_is() -> None:
     assert result.message(0).startswith("Converged")
 
 
+COPIES: dict[str, Callable[[Any], Any]] = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    **{
+        f"pickle {protocol}": lambda r, p=protocol: pickle.loads(pickle.dumps(r, p))
+        for protocol in range(pickle.HIGHEST_PROTOCOL + 1)
+    },
+}
+
+
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+def test_a_result_can_be_pickled_and_copied(copied: Callable[[Any], Any]) -> None:
+    y, p0 = peaks(10)
+    y[3] = np.nan
+    result = curve_fit_batch(peak, X, y, p0, maxfev=9)
+    other = copied(result)
+    assert type(other) is BatchResult
+    assert same(other, result)
+    assert [other.message(i) for i in range(10)] == [
+        result.message(i) for i in range(10)
+    ]
+    assert repr(other) == repr(result)
+
+
 # Memory -----------------------------------------------------------------------
 
 
@@ -944,12 +1467,15 @@ OUTCOMES: dict[str, Callable[..., Any]] = {
 }
 
 
+@pytest.mark.parametrize("start", ["own", "shared"])
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("model", OUTCOMES.values(), ids=OUTCOMES)
 def test_batches_leave_memory_and_references_as_they_were(
-    model: Callable[..., Any], workers: int
+    model: Callable[..., Any], workers: int, start: str
 ) -> None:
     y, p0 = peaks(20)
+    if start == "shared":
+        p0 = np.array([2.0, 1.0, 1.0])
     arrays = [
         X + np.zeros((20, 1)),
         y,
@@ -1090,7 +1616,22 @@ def test_ragged_xdata_are_handed_to_the_model_as_they_are() -> None:
     np.testing.assert_allclose(result.x, [[2], [3]])
 
 
-def test_masked_arrays_are_refused_for_there_is_mask() -> None:
-    y = np.ma.masked_array(np.ones((2, 5)), np.eye(2, 5))
-    with pytest.raises(TypeError, match=r"ydata .* mask="):
-        curve_fit_batch(lambda t, a: a + 0 * t, np.arange(5.0), y, p0=[1])
+MASKED = np.ma.masked_array(np.ones(POINTS))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("xdata", MASKED),
+        ("xdata", (MASKED, X)),
+        ("ydata", [MASKED] * 5),
+        ("p0", MASKED[:3]),
+        ("sigma", MASKED),
+        ("mask", MASKED > 0),
+        ("bounds", (MASKED[:3], 2.0)),
+    ],
+)
+def test_masked_arrays_are_refused_for_there_is_mask(name: str, value: Any) -> None:
+    call = {"f": peak, "xdata": X, "ydata": np.ones((5, POINTS)), name: value}
+    with pytest.raises(TypeError, match=f"{name} must be a plain array.* mask="):
+        curve_fit_batch(**call)

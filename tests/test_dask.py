@@ -96,6 +96,10 @@ CALLS: dict[str, dict[str, Any]] = {
     "bounds for all": {"p0": START, "bounds": ([0, 0.5, 0], [1.8, 2.0, 5])},
     "bounds a fit": {"bounds": (START * EACH * 0.8, START * EACH * 1.4)},
     "one bound a fit": {"p0": START, "bounds": (-np.inf, START * EACH)},
+    "no lower bound": {"p0": START, "bounds": (None, 3)},
+    "no upper bound": {"p0": START, "bounds": (0, None)},
+    "no bound": {"bounds": (None, None)},
+    "a bound for some": {"p0": START, "bounds": ([None, 0.5, 0], [1.8, None, None])},
     "one number": {"p0": START, "sigma": 0.02, "absolute_sigma": True},
     "sigma for all": {"sigma": 0.01 + 0.01 * T},
     "sigma a fit": {"sigma": (0.01 + 0.01 * T) * EACH, "absolute_sigma": True},
@@ -104,6 +108,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "jacobian": {"p0": START, "jac": jacobian},
     "limits": {"p0": START, "maxfev": 9, "ftol": 1e-3, "xtol": 1e-3, "gtol": 1e-3},
     "two workers": {"workers": 2},
+    "more workers than fits": {"workers": 10**9},
 }
 
 
@@ -161,6 +166,60 @@ def test_points_of_two_predictors_are_not_taken_for_those_of_a_block_of_two(kind
     x = kind(np.stack([T, np.cos(T)]))
     result = compute(curve_fit_batch(two_predictors, x, lazy, jac=jac))
     assert_same(result, at_once(two_predictors, x, y, jac=jac), (5,))
+
+
+@pytest.mark.parametrize("jac", [None, two_jacobian])
+def test_a_tuple_of_predictors_is_for_all_fits_though_it_has_the_shape_of_the_data(jac):
+    y, lazy = data(2, chunks=(1, M))
+    x = (T, np.cos(T))
+    result = compute(curve_fit_batch(two_predictors, x, lazy, START, jac=jac))
+    assert_same(result, at_once(two_predictors, x, y, p0=START, jac=jac), (2,))
+
+
+@pytest.mark.parametrize("grid", [np.arange(7.0), np.arange(M + 9.0)])
+def test_a_tuple_of_what_the_model_can_tell_apart_is_handed_over_whole(grid):
+    def model(x: Any, a: Any, b: Any, c: Any) -> Any:
+        assert isinstance(x, tuple)
+        assert [len(each) for each in x] == [len(each) for each in given]
+        return decay(T, a, b, c) + 1e-3 * x[0][3]
+
+    y, lazy = data(5, chunks=(2, M))
+    for given in ((grid, T), (grid, grid + 1.0), (grid, {"any": 1})):
+        result = compute(curve_fit_batch(model, given, lazy, START))
+        assert_same(result, at_once(model, given, y, p0=START), (5,))
+
+
+def test_xdata_in_one_dimension_are_a_plain_array_to_the_model():
+    class Column:
+        def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+            return T
+
+        def __array_ufunc__(self, *args: Any, **kwargs: Any) -> Any:
+            raise ValueError("other labels")
+
+    y, lazy = data(5, chunks=(2, M))
+    result = compute(curve_fit_batch(decay, Column(), lazy, START))
+    assert_same(result, at_once(decay, T, y, p0=START), (5,))
+
+
+@pytest.mark.parametrize("kind", [np.asarray, tuple, np.ndarray.tolist])
+def test_a_compiled_model_gets_the_points_of_two_predictors(kind):
+    numba = pytest.importorskip("numba")
+    integer, numbers = numba.types.intc, numba.types.CPointer(numba.types.double)
+
+    @numba.cfunc(integer(integer, integer, numbers, numbers, numbers))
+    def compiled(m: Any, n: Any, p: Any, values: Any, x: Any) -> Any:
+        for i in range(m):
+            values[i] = p[0] * np.exp(-p[1] * x[i]) + p[2] * x[m + i]
+        return 0
+
+    y, lazy = data(5, chunks=(2, M))
+    x = kind(np.stack([T, np.cos(T)]))
+    result = compute(curve_fit_batch(compiled, x, lazy, START))
+    assert_same(result, at_once(compiled, x, y, p0=START), (5,))
+    np.testing.assert_allclose(
+        result.x, at_once(two_predictors, x, y, p0=START).x, rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int16"])
@@ -250,6 +309,12 @@ def test_a_result_may_be_kept_in_blocks_and_used_on():
         ({"mask": da.zeros((4, M))}, TypeError, "mask.*bool.*float64"),
         ({"mask": np.zeros((2, 4, M), bool)}, ValueError, "mask"),
         ({"p0": da.ones((M, 3))}, ValueError, r"p0.*\(4, 3\).*\(20, 3\)"),
+        ({"p0": []}, TypeError, "p0 must hold one number"),
+        ({"p0": da.ones((4, 0))}, TypeError, "p0 must hold one number"),
+        ({"p0": [1, [2, 3]]}, ValueError, "p0: sequences of different lengths"),
+        ({"p0": np.ma.ones(3)}, TypeError, "p0 must be a plain array"),
+        ({"ydata": da.ones((2, 2**31))}, ValueError, "ydata .*2147483647.* 2147483648"),
+        ({"maxfev": 2**31}, OverflowError, "maxfev .* 2147483647 .* 2147483648"),
         ({"bounds": 3}, TypeError, "bounds must be a pair"),
         ({"bounds": (0, np.ones(2))}, ValueError, r"upper.*\(3,\).*\(2,\)"),
         ({"ftol": -1}, ValueError, "ftol"),

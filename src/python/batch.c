@@ -707,6 +707,7 @@ static void set_up_question(question *q, const batch *b, PyObject *callable,
 {
     q->function.callable = callable;
     q->function.name = name;
+    q->function.shape_error = PyExc_TypeError; /* as leastsq and curve_fit */
     if (b->is_curve) {
         q->stack[1] = PyTuple_GET_ITEM(b->args, 0); /* borrowed */
         return;

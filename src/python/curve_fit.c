@@ -44,7 +44,7 @@ static int read_options(fit *self, PyObject *module, PyObject *const *args)
     lm_state *s = &self->state;
 
     s->analytic = args[JAC] != Py_None;
-    s->epsfcn = DBL_EPSILON; /* whatever f computes in: the residuals are float64 */
+    s->epsfcn = DBL_EPSILON;
     self->col_deriv = PyObject_IsTrue(args[COL_DERIV]);
     if (self->col_deriv < 0 || real_argument(args[FTOL], "ftol", &s->ftol) < 0
         || real_argument(args[XTOL], "xtol", &s->xtol) < 0
@@ -53,7 +53,7 @@ static int read_options(fit *self, PyObject *module, PyObject *const *args)
         || real_argument(args[FACTOR], "factor", &s->factor) < 0
         || choose_kernels(module, args[KERNELS], &s->kernels) < 0)
         return -1;
-    if (s->analytic || args[EPSFCN] == Py_None)
+    if (s->analytic || args[EPSFCN] == Py_None) /* not used, or known from f */
         return 0;
     return real_argument(args[EPSFCN], "epsfcn", &s->epsfcn);
 }
@@ -188,12 +188,13 @@ static PyObject *result(fit *self, int absolute_sigma)
                          self->fvec, s->nfev, s->njev, self->fjac, self->ipvt, self->qtf);
 }
 
-/* Run the fit of a Python model. Its first values say how many there are. */
-static int run(fit *self, PyArrayObject *diag)
+/* Run the fit of a Python model. Its first values say how many there are and, where
+ * epsilon is not NULL, the relative spacing of their type. */
+static int run(fit *self, PyArrayObject *diag, double *epsilon)
 {
     npy_intp n = PyArray_DIM(self->x, 0);
 
-    if (fit_evaluate(self, n, doubles(self->x), NULL) < 0)
+    if (fit_evaluate(self, n, doubles(self->x), epsilon) < 0)
         return -1;
     npy_intp m = PyArray_DIM(self->trial, 0);
     if (check_counts(m, n, "values of f") < 0 || fit_allocate(self, m, n, diag) < 0)
@@ -255,7 +256,10 @@ PyObject *solve_curve_fit(PyObject *module, PyObject *const *args, Py_ssize_t na
     if (PyErr_Occurred())
         goto fail;
 
-    if (is_compiled ? run_compiled(&self, &part, diag) < 0 : run(&self, diag) < 0)
+    double *epsilon = args[EPSFCN] == Py_None ? &self.state.epsfcn : NULL;
+    int status =
+        is_compiled ? run_compiled(&self, &part, diag) : run(&self, diag, epsilon);
+    if (status < 0)
         goto fail;
     answer = result(&self, absolute_sigma);
 fail:

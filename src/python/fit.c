@@ -65,7 +65,8 @@ int fit_evaluate(fit *self, npy_intp n, const double *x, double *epsilon)
     Py_CLEAR(self->trial);
     PyObject *answer = callback_call(&self->func, n, x); /* new */
     if (answer != NULL && self->model != NULL)
-        self->trial = model_residuals(self->model, &self->func, answer); /* steals */
+        self->trial =
+            model_residuals(self->model, &self->func, answer, epsilon); /* steals */
     else if (answer != NULL)
         self->trial = residuals_array(&self->func, answer, n, epsilon); /* steals */
     return self->trial != NULL ? 0 : -1;

@@ -150,17 +150,21 @@ static int is_worth_unlocking(const model *self, npy_intp m, npy_intp columns)
     return self->factor != NULL && (double)m * m * columns >= WORTH_UNLOCKING;
 }
 
-PyArrayObject *model_residuals(const model *self, const callback *f, PyObject *answer)
+PyArrayObject *model_residuals(const model *self, const callback *f, PyObject *answer,
+                               double *epsilon)
 {
+    int type_num = NPY_DOUBLE;
     npy_intp data = PyArray_SIZE(self->y);
     PyArrayObject *r = (PyArrayObject *)answer; /* owned */
 
     if (!is_plain_vector(answer)) {
-        r = real_array(f, answer, NPY_ARRAY_CARRAY_RO, NULL); /* new */
+        r = real_array(f, answer, NPY_ARRAY_CARRAY_RO, &type_num); /* new */
         Py_DECREF(answer);
         if (r == NULL)
             return NULL;
     }
+    if (epsilon != NULL)
+        *epsilon = relative_spacing(type_num);
     npy_intp size = PyArray_SIZE(r), m = data == 1 ? size : data;
     if (PyArray_NDIM(r) > 1 || (size != m && size != 1)
         || (self->factor != NULL && m != PyArray_DIM(self->factor, 0))) {

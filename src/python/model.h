@@ -27,9 +27,10 @@ int model_init(model *self, PyObject *ydata, PyObject *sigma, PyObject *factor);
 void model_clear(model *self);
 
 /* The residuals of what f returned, as a new array that is 1-D, float64 and ours alone:
- * the memory of the answer itself where nobody else has it. Returns NULL on error. */
+ * the memory of the answer itself where nobody else has it. NULL on error. *epsilon,
+ * where there is one, is set to the relative spacing of the type that f computes in. */
 PyArrayObject *model_residuals(const model *self, const callback *f,
-                               PyObject *answer /* stolen */);
+                               PyObject *answer /* stolen */, double *epsilon);
 
 /* Weigh the rows of the derivatives of f, m by n by columns. */
 void model_weigh_jacobian(const model *self, npy_intp m, npy_intp n, double *fjac);
