@@ -19,6 +19,15 @@ _POSITIONAL = (
 )
 
 
+def parameter_names(f: Callable[..., Any]) -> list[str]:
+    """Return the names of the parameters of a model ``f(xdata, a, b, ...)``."""
+    try:
+        parameters = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [each.name for each in parameters if each.kind in _POSITIONAL][1:]
+
+
 def parameter_count(f: Callable[..., Any]) -> int:
     """Count the parameters of a model ``f(xdata, a, b, ...)`` by its signature."""
     if _minpack.is_compiled(f, "f"):
@@ -27,17 +36,13 @@ def parameter_count(f: Callable[..., Any]) -> int:
         )
     if not callable(f):
         raise TypeError(f"f must be callable, not {type(f).__name__}")
-    try:
-        parameters = inspect.signature(f).parameters.values()
-    except (TypeError, ValueError):
-        parameters = ()  # type: ignore[assignment]
-    count = sum(parameter.kind in _POSITIONAL for parameter in parameters)
-    if count < 2:
+    count = len(parameter_names(f))
+    if count == 0:
         raise ValueError(
             "p0 is needed: the signature of f does not tell the number of parameters, "
             "as f(xdata, a, b) would"
         )
-    return count - 1
+    return count
 
 
 def bounds_pair(bounds: Any) -> tuple[Any, Any]:

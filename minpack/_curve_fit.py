@@ -13,12 +13,13 @@ from minpack._arguments import (
     bounds_arrays,
     check_start,
     parameter_count,
+    parameter_names,
     start_within,
 )
-from minpack._status import SUCCESS, message
+from minpack._status import SUCCESS, Covariance, idle_parameters, message
 
 if TYPE_CHECKING:  # numpy.typing would be most of what importing minpack costs
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -178,12 +179,13 @@ def curve_fit(
     pcov : ndarray, shape (n, n)
         The estimated covariance of the parameters, in the products of their units,
         from the linear model at `popt`; the roots of its diagonal are their standard
-        deviations. All infinite where the data do not determine it. The rows and
-        columns of parameters at a bound are 0, and the others as if these parameters
-        were constants of the model.
+        deviations. All infinite where the data do not determine it. A bound is no
+        measurement: a parameter that ends on one has the error that it would have
+        without. Parameters that equal bounds fix have rows and columns of zeros.
     infodict : dict
         With `full_output`, as the next two: what `leastsq` says of the fit; ``fvec``
-        holds the weighted residuals.
+        holds the weighted residuals. With bounds also ``active_mask``, shape (n,): -1
+        or 1 where a parameter is on its lower or upper bound, else 0.
     mesg : str
         Why the fit ended.
     ier : int
@@ -205,9 +207,10 @@ def curve_fit(
     Warns
     -----
     OptimizeWarning
-        If the covariance cannot be estimated: where the derivatives of the model
-        depend on each other, or where the data are as few as the parameters and
-        `absolute_sigma` is false.
+        If the covariance cannot be estimated: where parameters have no effect on the
+        model, which are named; where its derivatives depend on each other; where the
+        data are as few as the parameters and `absolute_sigma` is false; or where it is
+        out of the range of float64.
 
     See Also
     --------
@@ -257,13 +260,13 @@ def curve_fit(
     >>> print(np.sqrt(np.diag(pcov)).round(4))
     [0.0167 0.011  0.0164]
 
-    With an offset of 1 at most, which leaves two parameters to the data:
+    With an offset of 1 at most:
 
     >>> popt, pcov = curve_fit(decay, t, y, bounds=(0, [np.inf, np.inf, 1]))
     >>> print(popt.round(3))
     [1.998 0.498 1.   ]
     >>> print(np.sqrt(np.diag(pcov)).round(4))
-    [0.0034 0.0016 0.    ]
+    [0.0071 0.0046 0.007 ]
     """
     if method is not None and method != "lm":
         raise ValueError(
@@ -298,26 +301,50 @@ def curve_fit(
         f, xdata, ydata, p0, sigma, factor, jac, lower, upper,
         absolute_sigma, check_finite, full_output, user_data, *options,
     )  # fmt: skip
-    popt, pcov, info, known = fit[:4]
+    popt, pcov, info, known, idle = fit[:5]
     if info not in SUCCESS:
         raise RuntimeError(
             f"No parameters found. {_reason(info, options, popt.size, jac)}"
         )
-    if not known:
-        warnings.warn(
-            "The covariance of the parameters cannot be estimated: the data do not "
-            "determine all of them, or are as few as they are",
-            OptimizeWarning,
-            stacklevel=2,
-        )
+    if known != Covariance.KNOWN:
+        why = _why_not_known(Covariance(known), idle, popt.size, f)
+        warnings.warn(why, OptimizeWarning, stacklevel=2)
     if not full_output:
         return popt, pcov
-    fvec, nfev, njev, fjac, ipvt, qtf = fit[4:]
+    fvec, nfev, njev, fjac, ipvt, qtf, active_mask = fit[5:]
     infodict: InfoDict = {"fvec": fvec, "nfev": nfev}
     if jac is not None:
         infodict["njev"] = njev
     infodict |= {"fjac": fjac, "ipvt": ipvt, "qtf": qtf}
+    if active_mask is not None:
+        infodict["active_mask"] = active_mask
     return popt, pcov, infodict, _reason(info, options, popt.size, jac), info
+
+
+def _why_not_known(
+    covariance: Covariance, idle: Sequence[int], n: int, f: Callable[..., Any]
+) -> str:
+    """Say why the covariance of the parameters is not known."""
+    if covariance == Covariance.OUT_OF_RANGE:
+        return (
+            "The covariance of the parameters is out of the range of float64: other "
+            "units of the data or of the parameters would bring it back"
+        )
+    if covariance == Covariance.NO_FREEDOM:
+        return (
+            "The covariance of the parameters cannot be estimated: there are as few "
+            "data as parameters, and so nothing tells how large the errors are. "
+            "absolute_sigma=True takes that from sigma"
+        )
+    why = "The covariance of the parameters cannot be estimated. "
+    if idle:
+        return why + idle_parameters(
+            idle, n, "the values of f at popt", parameter_names(f)
+        )
+    return (
+        why + "The data do not determine all of them: the derivatives of f with "
+        "respect to some depend on those with respect to others at popt"
+    )
 
 
 def _options(kwargs: dict[str, Any], n: int) -> tuple[Any, ...]:

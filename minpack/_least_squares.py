@@ -10,7 +10,7 @@ import numpy as np
 from minpack import _minpack
 from minpack._arguments import bounds_arrays, check_start
 from minpack._result import OptimizeResult
-from minpack._status import Info, stopped_by_function
+from minpack._status import Info, idle_parameters, stopped_by_function
 
 if TYPE_CHECKING:  # numpy.typing would be most of what importing minpack costs
     from collections.abc import Callable, Mapping, Sequence
@@ -293,6 +293,8 @@ def least_squares(
         )
     )  # fmt: skip
     status, message = _ending(info)
+    if not grad.all():
+        message += _idle(jacobian, grad, lower, upper)
     result = OptimizeResult(
         message=message,
         success=status > 0,
@@ -310,6 +312,23 @@ def least_squares(
     if observer is not None and verbose:
         observer.print_summary(result)
     return result
+
+
+def _idle(
+    jacobian: _Vector,
+    grad: _Vector,
+    lower: _Vector | None,
+    upper: _Vector | None,
+) -> str:
+    """Say which parameters have no effect on the residuals."""
+    idle = [
+        int(j)
+        for j in np.flatnonzero(grad == 0)
+        if not jacobian[:, j].any()
+        and not (lower is not None and upper is not None and lower[j] == upper[j])
+    ]
+    said = idle_parameters(idle, grad.size, "the residuals at x")
+    return said and f" {said}"
 
 
 def _ending(info: int | None) -> tuple[int, str]:

@@ -7,7 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
 
 from minpack import _minpack
-from minpack._status import SUCCESS, Info, message
+from minpack._status import SUCCESS, Info, idle_parameters, message
 
 if TYPE_CHECKING:  # numpy.typing would be most of what importing minpack costs
     from collections.abc import Callable
@@ -27,6 +27,7 @@ class InfoDict(TypedDict, total=False):
     fjac: _Vector
     ipvt: NDArray[np.intc]
     qtf: _Vector
+    active_mask: NDArray[np.intp]
 
 
 @overload
@@ -253,7 +254,9 @@ def leastsq(
             raise TypeError(mesg)
         warnings.warn(mesg, RuntimeWarning, stacklevel=2)
         return fit
-    x, _, cov_x, fvec, nfev, njev, fjac, ipvt, qtf = fit
+    x, _, cov_x, fvec, nfev, njev, fjac, ipvt, qtf, idle, _ = fit
+    if idle:
+        mesg += " " + idle_parameters(idle, x.size, "the residuals at x")
     infodict: InfoDict = {"fvec": fvec, "nfev": nfev}
     if Dfun is not None:
         infodict["njev"] = njev

@@ -38,6 +38,8 @@ def leastsq(
         _Vector,  # fjac, (n, m)
         NDArray[np.intc],  # ipvt, (n,)
         _Vector,  # qtf, (n,)
+        tuple[int, ...],  # the parameters without effect on the residuals at x
+        int,  # how often the fit has left MINPACK's path on purpose
     ]
 ):
     """Fit; the short result where full_output is False, else the long one."""
@@ -104,8 +106,9 @@ def curve_fit(
 ) -> tuple[Any, ...]:
     """Fit a model.
 
-    The result is (popt, pcov, info, whether pcov is known); where full_output is true,
-    the rest of the long result of leastsq follows, from fvec on.
+    The result is (popt, pcov, info, what is known of pcov, the parameters without effect
+    at popt); where full_output is true, the rest of the long result of leastsq follows,
+    from fvec to qtf, and the active mask, or None where there are no bounds.
     """
 
 class _Batch:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Info(IntEnum):
@@ -18,6 +22,15 @@ class Info(IntEnum):
     XTOL_TOO_SMALL = 7
     GTOL_TOO_SMALL = 8
     NOT_FINITE = 9
+
+
+class Covariance(IntEnum):
+    """What is known of the covariance of the parameters; the names of ``fit.h``."""
+
+    KNOWN = 0
+    OPEN = 1
+    NO_FREEDOM = 2
+    OUT_OF_RANGE = 3
 
 
 SUCCESS = frozenset(map(int, (Info.FTOL, Info.XTOL, Info.FTOL_XTOL, Info.GTOL)))
@@ -51,6 +64,23 @@ _MESSAGES = {
 def stopped_by_function(info: int) -> str:
     """Say that a compiled function has ended the fit by what it returned."""
     return f"Stopped: a compiled function returned {info}."
+
+
+def idle_parameters(
+    idle: Sequence[int], n: int, values: str, names: Sequence[str] = ()
+) -> str:
+    """Say which of n parameters have no effect on some values; "" where all have one."""
+    if not idle:
+        return ""
+    if len(idle) == n:
+        return (
+            f"No parameter has an effect on {values}: the Jacobian is zero. Do they "
+            "take steps, as integers and rounded numbers do?"
+        )
+    shown = [f"{j} ({names[j]})" if j < len(names) else str(j) for j in idle]
+    if len(shown) == 1:
+        return f"Parameter {shown[0]} has no effect on {values}."
+    return f"Parameters {', '.join(shown)} have no effect on {values}."
 
 
 def message(

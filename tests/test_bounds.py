@@ -12,8 +12,9 @@ import scipy.optimize
 from numpy.typing import NDArray
 
 import minpack
-from problems import mgh, nist
+from problems import mgh, positive, nist
 from problems.bounded import PROBLEMS, Problem
+from problems.positive import PositiveFit
 
 Array = NDArray[np.float64]
 
@@ -202,27 +203,6 @@ def test_everything_may_be_fixed() -> None:
     assert fit.nfev == 1
 
 
-def test_the_covariance_is_that_of_the_free_parameters() -> None:
-    """As if those on a bound were constants of the model."""
-    popt, pcov = minpack.curve_fit(
-        decay,
-        T,
-        Y,
-        [1, 1, 0],
-        bounds=(-np.inf, [2, np.inf, np.inf]),
-        ftol=1e-14,
-        xtol=1e-14,
-    )
-    held, held_cov = minpack.curve_fit(
-        lambda t, b, c: decay(t, 2, b, c), T, Y, [1, 0], ftol=1e-14, xtol=1e-14
-    )
-    assert popt[0] == 2
-    assert not pcov[0].any()
-    assert not pcov[:, 0].any()
-    np.testing.assert_allclose(popt[1:], held, rtol=1e-6)
-    np.testing.assert_allclose(pcov[1:, 1:], held_cov, rtol=1e-5)
-
-
 def test_the_covariance_of_bounds_that_do_not_bind_is_the_usual_one() -> None:
     np.testing.assert_allclose(
         minpack.curve_fit(decay, T, Y, [1, 1, 0], bounds=(0, 10))[1],
@@ -231,8 +211,8 @@ def test_the_covariance_of_bounds_that_do_not_bind_is_the_usual_one() -> None:
     )
 
 
-def test_a_linear_problem_takes_one_step() -> None:
-    """The step is the exact minimum of the model within the bounds."""
+def test_a_linear_problem_takes_two_steps() -> None:
+    """A step is the exact minimum of the model, once the first one has shown it right."""
     rng = np.random.default_rng(5)
     matrix, right = rng.normal(size=(60, 20)), rng.normal(size=60)
     fit = minpack.least_squares(
@@ -287,3 +267,80 @@ def test_a_start_outside_is_an_error_that_names_the_parameter() -> None:
         minpack.least_squares(residuals, [1, 5, 0], bounds=(-10, [9, 4, 9]))
     with pytest.raises(ValueError, match=r"p0 .* parameter 1 starts at 5"):
         minpack.curve_fit(decay, T, Y, [1, 5, 0], bounds=(-10, [9, 4, 9]))
+
+
+def within_zero(solver: Any, fit: PositiveFit, **options: Any) -> Any:
+    return quiet_fit(solver, fit.residuals, fit.start, bounds=(0, np.inf), **options)
+
+
+@pytest.mark.parametrize("name", positive.MODELS)
+def test_bounds_of_0_lead_to_the_minimum_as_often_as_in_scipy(name: str) -> None:
+    """The first step must not end where the derivatives vanish, on a far bound."""
+    scipys = scipy.optimize.least_squares
+    found = {"trf": 0, "dogbox": 0, "lm": 0}
+    for fit in positive.positive_fits(name, 200):
+        near = PositiveFit(fit.model, fit.y, fit.truth, start=fit.truth)
+        least = within_zero(scipys, near, xtol=1e-14, ftol=1e-14, gtol=1e-14).cost
+        for method in found:
+            solver = minpack.least_squares if method == "lm" else scipys
+            cost = within_zero(solver, fit, method=method).cost
+            found[method] += cost <= least * (1 + 1e-6)
+    assert found["lm"] >= max(found["trf"], found["dogbox"]), found
+    assert found["lm"] > 0.4 * 200
+
+
+def projected_cosine(fit: minpack.OptimizeResult) -> float:
+    """The largest cosine between residuals and columns, but for what bounds hold."""
+    lengths = np.linalg.norm(fit.jac, axis=0) * np.linalg.norm(fit.fun)
+    cosines = np.divide(fit.grad, lengths, out=np.zeros(len(lengths)), where=lengths > 0)
+    return float(np.abs(cosines[fit.active_mask * cosines >= 0]).max(initial=0))
+
+
+@pytest.mark.parametrize("name", ["Hill", "Gaussian and constant"])
+def test_a_scale_that_a_bound_has_made_stale_does_not_end_a_fit(name: str) -> None:
+    """D keeps the length of a column from before another parameter came to a bound."""
+    for fit in positive.positive_fits(name, 300):
+        bounds = np.minimum(fit.start, fit.truth) / 2, 1.2 * np.maximum(*fit[2:])
+        end = quiet_fit(minpack.least_squares, fit.residuals, fit.start, bounds=bounds)
+        assert not end.success or projected_cosine(end) < 0.05
+
+
+def smooth(m: int, n: int, rng: np.random.Generator) -> Array:
+    t, c = np.linspace(0, 1, m)[:, None], np.linspace(0, 1, n)
+    return np.exp(-(((t - c) / 0.05) ** 2))
+
+
+def correlated(m: int, n: int, rng: np.random.Generator) -> Array:
+    return rng.normal(size=(m, n)) + 2 * rng.normal(size=(m, 1))
+
+
+def with_zero_columns(m: int, n: int, rng: np.random.Generator) -> Array:
+    matrix = rng.normal(size=(m, n))
+    matrix[:, ::7] = 0
+    return matrix
+
+
+@pytest.mark.parametrize("kind", [smooth, correlated, with_zero_columns])
+@pytest.mark.parametrize("size", [(3, 3), (20, 8), (60, 60), (150, 120)], ids=str)
+@pytest.mark.parametrize(
+    "bounds", [(0, np.inf), (-0.5, 0.5), (-np.inf, 0.1)], ids=["positive", "box", "low"]
+)
+def test_the_working_set_finds_the_minimum_of_linear_problems(
+    kind: Any, size: tuple[int, int], bounds: tuple[float, float]
+) -> None:
+    """However many bounds bind, and also where columns depend on each other."""
+    rng = np.random.default_rng(size)
+    matrix = kind(*size, rng)
+    right = matrix @ rng.normal(size=size[1]) + 0.1 * rng.normal(size=size[0])
+    exact = scipy.optimize.lsq_linear(matrix, right, bounds, method="bvls", tol=1e-15)
+    fit = minpack.least_squares(
+        lambda x: matrix @ x - right,
+        np.full(size[1], 0.05),
+        jac=lambda x: matrix,
+        bounds=bounds,
+        gtol=1e-14,
+        ftol=1e-15,
+        xtol=1e-15,
+    )
+    assert fit.cost <= exact.cost * (1 + 1e-9) + 1e-20
+    assert fit.nfev <= 8

@@ -749,32 +749,43 @@ def test_a_fit_with_bounds_finds_the_solution_of_scipy(
 
 
 @pytest.mark.parametrize("absolute_sigma", [False, True])
-@pytest.mark.parametrize(("bounds", "held"), BINDING.values(), ids=BINDING)
-def test_the_covariance_at_bounds_is_that_of_the_free_parameters(
-    bounds: Any, held: dict[int, float], absolute_sigma: bool
+@pytest.mark.parametrize("bounds", [each[0] for each in BINDING.values()], ids=BINDING)
+def test_the_covariance_at_bounds_is_that_of_all_parameters(
+    bounds: Any, absolute_sigma: bool
 ) -> None:
-    options = {"absolute_sigma": absolute_sigma, "epsfcn": 1e-10} | STRICT
-    popt, pcov = curve_fit(**fit(bounds=bounds, sigma=SIGMA, **options))
-    free = [j for j in range(3) if j not in held]
-    for j in held:
-        np.testing.assert_array_equal(pcov[j], 0.0)
-        np.testing.assert_array_equal(pcov[:, j], 0.0)
+    """As in SciPy: a bound is no measurement, and makes no parameter more certain."""
+    optimize = pytest.importorskip("scipy.optimize")
+    call = fit(bounds=bounds, sigma=SIGMA, absolute_sigma=absolute_sigma)
+    popt, pcov = curve_fit(**call, ftol=1e-12, xtol=1e-12)
+    if hasattr(bounds, "lb"):
+        call["bounds"] = optimize.Bounds(bounds.lb, bounds.ub)
+    _, theirs = scipys(**call, ftol=1e-12, xtol=1e-12, gtol=1e-12)
+    assert np.diag(pcov).all()
+    np.testing.assert_allclose(pcov, theirs, rtol=1e-4)
+    jacobian = decay_jacobian(X, *popt) / SIGMA[:, None]
+    exact = np.linalg.inv(jacobian.T @ jacobian)
+    if not absolute_sigma:
+        fvec = (decay(X, *popt) - Y) / SIGMA
+        exact *= fvec @ fvec / (X.size - 3)
+    np.testing.assert_allclose(pcov, exact, rtol=1e-5)
 
-    def of_the_free(x: Any, *p: Any) -> Any:
-        whole = popt.copy()
-        whole[free] = p
-        return decay(x, *whole)
 
-    _, expected = curve_fit(of_the_free, X, Y, popt[free], SIGMA, **options)
-    np.testing.assert_allclose(pcov[np.ix_(free, free)], expected, rtol=1e-5)
+@pytest.mark.parametrize(("bounds", "held"), BINDING.values(), ids=BINDING)
+def test_infodict_tells_who_is_on_a_bound(bounds: Any, held: dict[int, float]) -> None:
+    *_, infodict, _, _ = curve_fit(**fit(bounds=bounds, full_output=True))
+    assert np.flatnonzero(infodict["active_mask"]).tolist() == sorted(held)
+    *_, infodict, _, _ = curve_fit(**fit(full_output=True))
+    assert "active_mask" not in infodict
 
 
 def test_a_parameter_with_equal_bounds_is_fixed() -> None:
     popt, pcov = curve_fit(**fit(bounds=([0, 1.25, 0], [9, 1.25, 9])))
-    two, _ = curve_fit(lambda x, a, c: decay(x, a, 1.25, c), X, Y)
+    two, two_cov = curve_fit(lambda x, a, c: decay(x, a, 1.25, c), X, Y)
     assert popt[1] == 1.25
     np.testing.assert_allclose(popt[[0, 2]], two, rtol=1e-7)
     np.testing.assert_array_equal(pcov[1], 0.0)
+    np.testing.assert_array_equal(pcov[:, 1], 0.0)
+    np.testing.assert_allclose(pcov[np.ix_([0, 2], [0, 2])], two_cov, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,14 @@ from numpy.typing import NDArray
 from minpack import leastsq
 from minpack._minpack import instruction_sets
 from problems import mgh, nist
-from problems.hard_fits import TIGHT, Fit, ill_posed_fits, mgh_fits, nist_fits
+from problems.hard_fits import (
+    TIGHT,
+    Fit,
+    ill_posed_fits,
+    leaves_minpacks_path,
+    mgh_fits,
+    nist_fits,
+)
 from problems.ordinary_fits import ordinary_fit
 from problems.random_fits import random_fit
 
@@ -1131,11 +1138,17 @@ def both_ends(problem: Fit) -> Ends:
     )
 
 
+def on_minpacks_path(problem: Fit) -> bool:
+    """Whether all differences take MINPACK's steps, as they do in ordinary fits."""
+    with np.errstate(all="ignore"):
+        return not leaves_minpacks_path(problem)
+
+
 @functools.cache
 def ends_of_hard_fits() -> list[Ends]:
     """Those of Moré, Garbow and Hillstrom, of NIST, and the ill-posed ones."""
     problems = (*mgh_fits(), *nist_fits(), *ill_posed_fits())
-    return [both_ends(problem) for problem in problems]
+    return [both_ends(problem) for problem in problems if on_minpacks_path(problem)]
 
 
 def same_bits(ends: Ends) -> bool:
@@ -1167,8 +1180,13 @@ def test_fits_of_few_residuals_have_minpacks_bits() -> None:
 
 
 def test_fits_that_rounding_errors_will_end_have_minpacks_bits() -> None:
+    left = 0
     for problem in nist_fits(**TIGHT):
-        assert same_bits(both_ends(problem))
+        if on_minpacks_path(problem):
+            assert same_bits(both_ends(problem))
+        else:
+            left += 1
+    assert left <= 2
 
 
 def test_ill_posed_fits_have_minpacks_bits() -> None:
@@ -1187,10 +1205,11 @@ def test_hard_fits_take_minpacks_path() -> None:
     same = np.array(
         [path(ends.fast) == path(ends.reference) for ends in ends_of_hard_fits()]
     )
-    least = 0.97
-    classic = len([*mgh_fits(), *nist_fits()])
-    assert same[:classic].mean() >= least
-    assert same[classic:].mean() >= least
+    all_classic = (*mgh_fits(), *nist_fits())
+    classic = sum(map(on_minpacks_path, all_classic))
+    assert classic >= 0.9 * len(all_classic)
+    assert same[:classic].all()
+    assert same[classic:].mean() >= 0.98
 
 
 def test_ordinary_fits_take_minpacks_path() -> None:

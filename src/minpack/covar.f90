@@ -6,7 +6,7 @@ module minpack_covar
    use reference_qrfac, only: factor
    implicit none
    private
-   public :: covar, covar_of_some
+   public :: scaled_covar, covar_of_some
 
 contains
 
@@ -21,8 +21,21 @@ contains
       real(c_double), intent(in) :: r(ldr, n)   !< R, in the upper triangle
       integer(c_int), intent(in) :: ipvt(n)     !< the permutation P
       real(c_double), intent(inout) :: cov(n, n)!< the matrix, both triangles
-      real(c_double), intent(out) :: work(n, n) !< work space: R^-1
+      real(c_double), intent(out) :: work(n, n) !< work space
       integer(c_int), intent(out) :: singular   !< 1 if R has a zero on its diagonal
+
+      call scaled_covar(n, ldr, r, ipvt, 1.0_wp, cov, work, singular)
+   end subroutine
+
+   !> The same times scale², which may be out of range where the product is not.
+   subroutine scaled_covar(n, ldr, r, ipvt, scale, cov, work, singular)
+      integer(c_int), intent(in) :: n, ldr
+      real(c_double), intent(in) :: r(ldr, n)
+      integer(c_int), intent(in) :: ipvt(n)
+      real(c_double), intent(in) :: scale
+      real(c_double), intent(inout) :: cov(n, n)
+      real(c_double), intent(out) :: work(n, n) !< work space: scale R^-1
+      integer(c_int), intent(out) :: singular
 
       real(wp) :: total
       integer :: i, j, k
@@ -44,6 +57,11 @@ contains
             work(i, j) = -total/r(i, i)
          end do
       end do
+      do j = 1, n
+         do i = 1, j
+            work(i, j) = scale*work(i, j)
+         end do
+      end do
 
       do j = 1, n
          do i = 1, j
@@ -59,13 +77,14 @@ contains
 
    !> The same of a model without the parameters that are fixed: their rows and columns of
    !> cov are zero. The factor of the other columns of J is that of their columns of R.
-   subroutine covar_of_some(n, ldr, r, ipvt, fixed, cov, work, singular, pivots, wa1, wa2, &
+   subroutine covar_of_some(n, ldr, r, ipvt, fixed, scale, cov, work, singular, pivots, wa1, wa2, &
                             wa3, wa4, wa5, a)
       integer(c_int), intent(in) :: n           !< order of R
       integer(c_int), intent(in) :: ldr         !< leading dimension of r
       real(wp), intent(in) :: r(ldr, n)         !< R, in the upper triangle
       integer(c_int), intent(in) :: ipvt(n)     !< the permutation P, J P = Q R
       integer(c_int), intent(in) :: fixed(n)    !< 1: a parameter that is fixed; else 0
+      real(wp), intent(in) :: scale             !< its square is a factor of the matrix
       real(wp), intent(inout) :: cov(n*n)       !< the matrix
       real(wp), intent(out) :: work(n, n)       !< work space
       integer(c_int), intent(out) :: singular   !< 1 if there is none
@@ -84,7 +103,7 @@ contains
       wa4 = 0
       call factor(n, some, a, n, pivots, wa1, wa2, wa3, wa4, 0.0_wp, wa5, unused, &
                   c_null_ptr)
-      call covar(some, n, a, pivots, cov, work, singular)
+      call scaled_covar(some, n, a, pivots, scale, cov, work, singular)
       if (singular == 0) call spread_out(n, fixed, cov)
    end subroutine
 

@@ -35,7 +35,7 @@ module lm
    use lm_types
    use lm_bounds
    use lm_differences, only: start_differences, next_difference
-   use minpack_covar, only: covar, covar_of_some
+   use minpack_covar, only: scaled_covar, covar_of_some
    use minpack_lmpar, only: lmpar
    use reference_enorm, only: enorm
    use reference_difference, only: difference
@@ -61,6 +61,8 @@ module lm
    real(wp), parameter :: no_change = 1.0e-6_wp
    !> By how much a column is shorter than D says where that is not to be relied on
    real(wp), parameter :: much_shorter = 100
+   !> A cosine that is no sign of a minimum
+   real(wp), parameter :: far_from_zero = 0.001_wp
    integer, parameter :: most_scalings = 3
    !> A ratio of reductions that differs so little from 1 is that of a linear problem.
    real(wp), parameter :: as_predicted = 0.001_wp
@@ -92,6 +94,7 @@ contains
       s%njev = 0
       s%iter = 1
       s%ndiff = 0
+      s%beyond = 0
       s%met = 0
       s%touched = 0
       s%trusted = 0
@@ -351,10 +354,12 @@ contains
                         w(:, 7), w(:, 8), w(:, 9))
    end subroutine
 
-   !> (J'J)^-1 of a fit that has ended with the factors of J, with zeros for the parameters
-   !> that equal bounds fix. singular is 1, and cov is of no use, where there is none.
-   subroutine lm_covariance(s, cov, work, singular) bind(c)
+   !> scale² (J'J)^-1 of a fit that has ended with the factors of J, with zeros for the
+   !> parameters that equal bounds fix. singular is 1, and cov is of no use, where there is
+   !> none.
+   subroutine lm_covariance(s, scale, cov, work, singular) bind(c)
       type(lm_state), intent(in) :: s
+      real(c_double), value, intent(in) :: scale
       real(c_double), intent(inout) :: cov(s%n, s%n)
       real(c_double), intent(out) :: work(s%n, s%n) !< work space
       integer(c_int), intent(out) :: singular
@@ -370,13 +375,13 @@ contains
          call c_f_pointer(s%bounds_work, w, [s%n, s%n + bounds_vectors])
          sets(:, 2) = merge(1, 0, lower == upper)
          if (any(sets(:, 2) /= 0)) then
-            call covar_of_some(s%n, s%ldfjac, r, ipvt, sets(:, 2), cov, work, singular, &
-                               sets(:, 3), w(:, 1), w(:, 2), w(:, 3), w(:, 4), w(:, 5), &
+            call covar_of_some(s%n, s%ldfjac, r, ipvt, sets(:, 2), scale, cov, work, &
+                               singular, sets(:, 3), w(:, 1), w(:, 2), w(:, 3), w(:, 4), w(:, 5), &
                                w(:, bounds_vectors + 1:))
             return
          end if
       end if
-      call covar(s%n, s%ldfjac, r, ipvt, cov, work, singular)
+      call scaled_covar(s%n, s%ldfjac, r, ipvt, scale, cov, work, singular)
    end subroutine
 
    !> Whether to go on with a fit that has met this norm, of residuals, a column of
@@ -447,8 +452,10 @@ contains
       if (s%delta == 0) s%delta = s%factor
       ! Deviation: MINPACK's first steps are too short to change the residuals where x is
       ! nearly 0 beside them, and the fit ends. Shown by tests/test_longer_steps.py.
-      if (s%kernels%faithful == 0 .and. s%mode /= 2 .and. s%delta <= no_change*s%fnorm) &
+      if (s%kernels%faithful == 0 .and. s%mode /= 2 .and. s%delta <= no_change*s%fnorm) then
          s%delta = s%factor*s%fnorm
+         s%beyond = s%beyond + 1
+      end if
    end subroutine
 
    !> x + p; the length of p also bounds the first step, unless a bound has cut it.
@@ -604,7 +611,8 @@ contains
          if (s%iter == 1) then
             is_held = x(k) /= 0 .and. acnorm*abs(x(k)) <= no_change*s%fnorm
          else
-            is_held = acnorm > 0 .and. much_shorter*acnorm < diag(k)
+            is_held = s%gnorm > far_from_zero .or. &
+                      (acnorm > 0 .and. much_shorter*acnorm < diag(k))
          end if
          if (is_held) return
       end do
@@ -623,6 +631,7 @@ contains
       integer :: j, k
 
       s%scalings = s%scalings + 1
+      s%beyond = s%beyond + 1
       do j = 1, s%n
          k = ipvt(j)
          acnorm = norm(int(j, c_int), r(:, j))

@@ -80,7 +80,9 @@ contains
          call clear_column(s)
       end do
       more = next_longer_step(s)
-      if (more) call count_evaluations(s, sides(s))
+      if (.not. more) return
+      call count_evaluations(s, sides(s))
+      s%beyond = s%beyond + 1
    end function
 
    !> Evaluations for a column.

@@ -35,8 +35,8 @@ module lm_information
 
 contains
 
-   !> Whether a look at a few rows shows that all columns are clear. The change of a clear
-   !> one is at least the part least(j) of the size.
+   !> Whether a look at a few rows shows that all columns are clear: where a change is at
+   !> least the part least(j) of the size, it is clear, and most of all change is there.
    pure logical function are_clear(d, least)
       type(differences), intent(in) :: d
       real(wp), intent(in) :: least(d%n)
@@ -67,21 +67,34 @@ contains
       are_clear = .true.
    end function
 
-   !> Look at all rows of column j. NaN counts as clear: it is told elsewhere.
+   !> Look at column j: at a few of its rows, and at all of them unless these are clear.
    pure function look_at(d, j, least) result(seen)
       type(differences), intent(in) :: d
       integer, intent(in) :: j
       real(wp), intent(in) :: least
       type(evidence) :: seen
+
+      seen = evidence_of_rows(d, j, least, 1 + (d%m - 1)/few_rows)
+      if (.not. seen%is_clear .and. d%m > few_rows) seen = evidence_of_rows(d, j, least, 1)
+   end function
+
+   !> Every row in `stride`. NaN counts as clear: it is told elsewhere.
+   pure function evidence_of_rows(d, j, least, stride) result(seen)
+      type(differences), intent(in) :: d
+      integer, intent(in) :: j, stride
+      real(wp), intent(in) :: least
+      type(evidence) :: seen
       real(wp) :: change, size, clear, unclear
-      integer :: i
+      integer :: i, rows
 
       seen = evidence(.true., 0.0_wp, 0.0_wp)
       clear = 0
       unclear = 0
-      do i = 1, d%m
+      rows = 0
+      do i = 1, d%m, stride
          change = abs(change_of(d, i, j))
          size = size_of_terms(d, i)
+         rows = rows + 1
          seen%change = seen%change + change
          seen%size = seen%size + size
          if (change >= least*size) then
@@ -91,8 +104,8 @@ contains
          end if
       end do
       seen%is_clear = .not. (clear == 0 .or. clear < unclear)
-      seen%change = seen%change/d%m
-      seen%size = seen%size/d%m
+      seen%change = seen%change/rows
+      seen%size = seen%size/rows
    end function
 
    !> By how much the step of parameter j changes residual i.

@@ -82,9 +82,16 @@ contains
       type(lm_state), intent(in) :: s
       real(wp), intent(in) :: x
 
+      h = minpacks_step(s, x)
+      if (s%watching /= 0) h = kept_step(s, h)
+   end function
+
+   real(wp) function minpacks_step(s, x) result(h)
+      type(lm_state), intent(in) :: s
+      real(wp), intent(in) :: x
+
       h = relative_step(s)*abs(x)
       if (h == 0) h = relative_step(s)
-      if (s%watching /= 0) h = kept_step(s, h)
    end function
 
    !> A longer step that this fit has kept for s%column, in the place of one that is much
@@ -135,7 +142,9 @@ contains
       d = all_differences(s)
       call c_f_pointer(s%watch, watch, [s%n, LEAST])
       if (s%tries < 0) then
-         if (are_clear(d, watch(:, LEAST))) return
+         if (all(watch(:, KEPT) <= 0)) then
+            if (are_clear(d, watch(:, LEAST))) return
+         end if
          s%column = 0
       else
          more = wants_another_step(s, d)
@@ -184,7 +193,12 @@ contains
       s%longer = 0
       if (s%tries == 0) then
          s%tame = h
-         if (.not. seen%is_clear) s%longer = next_step(s, d, seen, watch(:, LARGEST))
+         if (.not. seen%is_clear) then
+            s%longer = next_step(s, d, seen, watch(:, LARGEST))
+         else if (seen%change*minpacks_step(s, d%x(s%column)) >= &
+                  clear*s%rounding*seen%size*h) then
+            watch(s%column, KEPT) = 0 ! from now on MINPACK's step will do
+         end if
       else if (.not. seen%change <= huge(h)) then
          s%longer = sqrt(s%tame*h)
       else if (.not. seen%is_clear) then
@@ -192,12 +206,13 @@ contains
          if (.not. was_cut) s%longer = next_step(s, d, seen, watch(:, LARGEST))
       else if (seen%change > too_much*seen%size) then
          s%longer = relative_step(s)*(h*seen%size/seen%change)
+         if (s%longer < longer*s%tame) s%longer = sqrt(s%tame*h)
       else
          watch(s%column, KEPT) = h
       end if
       wants = s%longer > 0 .and. s%tries < most_tries
       s%tries = s%tries + 1
-      if (.not. wants .and. .not. seen%change <= huge(h) .and. s%tries > 1) &
+      if (.not. wants .and. s%tries > 1 .and. .not. seen%change <= larger(seen%size, 0.0_wp)) &
          call forget(s, d)
    end function
 
@@ -224,7 +239,7 @@ contains
           much_longer*h <= most_of_x*largest_x(s%column)) next = much_longer*h
    end function
 
-   !> A column that is not finite with any longer step is one of zeros.
+   !> A column that is beyond all measure with any longer step is one of zeros.
    subroutine forget(s, d)
       type(lm_state), intent(in) :: s
       type(differences), intent(in) :: d

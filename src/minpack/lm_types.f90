@@ -119,6 +119,8 @@ module lm_types
       integer(c_int) :: njev     !< evaluations of fjac asked for
       integer(c_int) :: iter     !< iterates so far, the start included
       integer(c_int) :: ndiff    !< evaluations of fvec asked for, for differences alone
+      integer(c_int) :: beyond   !< how often longer difference steps or another scale D have
+      !<                            taken the fit from MINPACK's path
       integer(c_int) :: last     !< 1: the fit has ended, and fjac is or will be the Jacobian at x
       real(c_double) :: fnorm    !< |fvec|, or with a loss the root of twice the cost
       real(c_double) :: fnorm_trial !< the same of fvec_trial; with a loss the driver's

@@ -131,6 +131,8 @@ typedef struct lm_state {
     int njev;    /* evaluations of fjac asked for */
     int iter;    /* iterates so far, the start included */
     int ndiff;   /* evaluations of fvec asked for, for differences alone */
+    int beyond;  /* how often longer difference steps or another scale D have taken the
+                    fit from MINPACK's path */
     int last;    /* 1: the fit has ended, and fjac is or will be the Jacobian at x */
 
     double fnorm;       /* |fvec|, or with a loss the root of twice the cost */
@@ -171,9 +173,11 @@ void lm_step(lm_state *state);
 void lm_covar(int n, int ldr, const double *r, const int *ipvt, double *cov, double *work,
               int *singular);
 
-/* The same of a fit that has ended with its factors (info 1 to 8, no last_jacobian), with
- * zeros for the parameters that equal bounds fix. Where singular is 1, cov is of no use. */
-void lm_covariance(const lm_state *state, double *cov, double *work, int *singular);
+/* scale² (J'J)^-1 of a fit that has ended with its factors (info 1 to 8, no last_jacobian),
+ * with zeros for the parameters that equal bounds fix. Where singular is 1, cov is of no
+ * use. */
+void lm_covariance(const lm_state *state, double scale, double *cov, double *work,
+                   int *singular);
 
 /* Your functions. A negative value stops the fit and becomes its info. */
 typedef int (*lm_residuals)(int m, int n, const double *x, double *fvec, void *user_data);

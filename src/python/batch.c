@@ -192,24 +192,16 @@ static void load_fit(worker *w, slot *own, npy_intp i)
     }
 }
 
-/* (J'J)^-1, and what makes it a covariance, or NaN where there is none. */
+/* The covariance, or NaN where it is not known. */
 static void store_cov(worker *w, slot *own)
 {
     batch *b = w->batch;
     lm_state *s = &own->state;
     npy_intp size = (npy_intp)s->n * s->n;
     double *cov = doubles(b->cov) + own->fit * size;
-    int singular = 1, freedom = degrees_of_freedom(s);
 
-    if (s->info >= LM_FTOL && s->info <= LM_GTOL && (!b->scales_cov || freedom > 0))
-        lm_covariance(s, cov, w->cov_work, &singular);
-    if (singular) {
+    if (covariance_of(s, b->scales_cov, cov, w->cov_work) != COVARIANCE_KNOWN)
         fill_nan(cov, size);
-    } else if (b->scales_cov) {
-        double variance = s->fnorm * s->fnorm / freedom;
-        for (npy_intp i = 0; i < size; i++)
-            cov[i] *= variance;
-    }
 }
 
 static void end_fit(worker *w, slot *own)

@@ -135,37 +135,18 @@ static int check_counts(npy_intp m, npy_intp n, const char *of)
     return -1;
 }
 
-/* The covariance of the parameters as a new array, or NULL. The residuals say how large
- * the errors are, but where sigma does. *known is 0, and all is infinite, where they
- * cannot, or where the Jacobian leaves a parameter open. */
-static PyObject *covariance(fit *self, int absolute_sigma, int *known)
+/* The covariance of the parameters as a new array, or NULL; all of it is infinite where
+ * it is not known. */
+static PyObject *covariance(fit *self, int absolute_sigma, enum covariance_state *known)
 {
-    lm_state *s = &self->state;
     npy_intp shape[2] = {PyArray_DIM(self->x, 0), PyArray_DIM(self->x, 0)};
-    double variance = 1.0;
+    PyObject *cov = fit_covariance(self, !absolute_sigma, known); /* new */
 
-    *known = 1;
-    PyObject *cov = fit_covariance(self); /* new */
-    if (cov == NULL)
-        return NULL;
-    if (cov == Py_None) {
-        *known = 0;
+    if (cov == Py_None)
         Py_SETREF(cov, PyArray_SimpleNew(2, shape, NPY_DOUBLE)); /* new */
-        if (cov == NULL)
-            return NULL;
-    }
-    double *entries = doubles((PyArrayObject *)cov);
-    npy_intp size = shape[0] * shape[0];
-    if (!absolute_sigma) {
-        int freedom = degrees_of_freedom(s);
-        variance = freedom > 0 ? s->fnorm * s->fnorm / freedom : NAN;
-    }
-    for (npy_intp i = 0; *known && i < size; i++) {
-        entries[i] *= variance;
-        *known = !isnan(entries[i]);
-    }
-    for (npy_intp i = 0; !*known && i < size; i++)
-        entries[i] = INFINITY;
+    if (cov != NULL && *known != COVARIANCE_KNOWN)
+        for (npy_intp i = 0; i < shape[0] * shape[0]; i++)
+            doubles((PyArrayObject *)cov)[i] = INFINITY;
     return cov;
 }
 
@@ -173,29 +154,40 @@ static PyObject *covariance(fit *self, int absolute_sigma, int *known)
 static PyObject *result(fit *self, int absolute_sigma)
 {
     lm_state *s = &self->state;
-    int known;
+    enum covariance_state known;
+    PyObject *answer = NULL;
+    PyObject *active = NULL, *cov = covariance(self, absolute_sigma, &known); /* new */
+    PyObject *idle = fit_idle_parameters(self);                               /* new */
 
-    PyObject *cov = covariance(self, absolute_sigma, &known); /* new */
-    if (cov == NULL)
-        return NULL;
-    if (!self->shows_arrays)
-        return Py_BuildValue("ONii", self->x, cov /* steals */, s->info, known);
-    if (fit_finish(self) < 0) {
-        Py_DECREF(cov);
-        return NULL;
+    if (cov == NULL || idle == NULL)
+        goto done;
+    if (!self->shows_arrays) {
+        answer = Py_BuildValue("OOiiO", self->x, cov, s->info, (int)known, idle);
+        goto done;
     }
-    return Py_BuildValue("ONiiOiiOOO", self->x, cov /* steals */, s->info, known,
-                         self->fvec, s->nfev, s->njev, self->fjac, self->ipvt, self->qtf);
+    active = self->lower != NULL ? fit_active_mask(self) : Py_NewRef(Py_None); /* new */
+    if (active != NULL && fit_finish(self) == 0)
+        answer = Py_BuildValue("OOiiOOiiOOOO", self->x, cov, s->info, (int)known, idle,
+                               self->fvec, s->nfev, s->njev, self->fjac, self->ipvt,
+                               self->qtf, active);
+done:
+    Py_XDECREF(cov);
+    Py_XDECREF(idle);
+    Py_XDECREF(active);
+    return answer;
 }
 
-/* Run the fit of a Python model. Its first values say how many there are and, where
- * epsilon is not NULL, the relative spacing of their type. */
-static int run(fit *self, PyArrayObject *diag, double *epsilon)
+/* Run the fit of a Python model. Its first values say how many there are and how precise
+ * they are, which is epsfcn unless the user has said it. */
+static int run(fit *self, PyArrayObject *diag, int has_epsfcn)
 {
+    lm_state *s = &self->state;
     npy_intp n = PyArray_DIM(self->x, 0);
 
-    if (fit_evaluate(self, n, doubles(self->x), epsilon) < 0)
+    if (fit_evaluate(self, n, doubles(self->x), &s->rounding) < 0)
         return -1;
+    if (!has_epsfcn)
+        s->epsfcn = s->rounding;
     npy_intp m = PyArray_DIM(self->trial, 0);
     if (check_counts(m, n, "values of f") < 0 || fit_allocate(self, m, n, diag) < 0)
         return -1;
@@ -256,9 +248,8 @@ PyObject *solve_curve_fit(PyObject *module, PyObject *const *args, Py_ssize_t na
     if (PyErr_Occurred())
         goto fail;
 
-    double *epsilon = args[EPSFCN] == Py_None ? &self.state.epsfcn : NULL;
-    int status =
-        is_compiled ? run_compiled(&self, &part, diag) : run(&self, diag, epsilon);
+    int status = is_compiled ? run_compiled(&self, &part, diag)
+                             : run(&self, diag, args[EPSFCN] != Py_None);
     if (status < 0)
         goto fail;
     answer = result(&self, absolute_sigma);

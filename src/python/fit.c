@@ -137,6 +137,19 @@ static int evaluate_jacobian(fit *self)
     return status;
 }
 
+/* Have the trial residuals in an array that nobody else can change. */
+static int own_trial(fit *self)
+{
+    if (!is_ours_alone(self->trial)) {
+        PyObject *copy = PyArray_NewCopy(self->trial, NPY_CORDER); /* new */
+        if (copy == NULL)
+            return -1;
+        Py_SETREF(self->trial, (PyArrayObject *)copy);
+        self->state.fvec_trial = doubles(self->trial);
+    }
+    return 0;
+}
+
 /* fvec := the trial residuals */
 static int accept_trial(fit *self)
 {
@@ -216,6 +229,7 @@ int fit_run(fit *self)
 {
     lm_state *s = &self->state;
     int heavy = (double)s->m * s->n * s->n >= WORTH_UNLOCKING;
+    int heavy_step = (double)s->n * s->n * s->n >= WORTH_UNLOCKING;
 
     lm_start(s);
     lm_step(s);
@@ -236,7 +250,11 @@ int fit_run(fit *self)
             status = evaluate_residuals(self);
             if (status == 0)
                 status = fit_attend(self);
-            unlock = status == 0 && s->m >= MANY_RESIDUALS && is_ours_alone(self->trial);
+            if (status == 0 && heavy_step && s->request == LM_RESIDUALS)
+                status = own_trial(self);
+            unlock = status == 0 && is_ours_alone(self->trial)
+                     && (s->m >= MANY_RESIDUALS
+                         || (heavy_step && s->request == LM_RESIDUALS));
             break;
         case LM_JACOBIAN:
             status = evaluate_jacobian(self);
@@ -423,27 +441,94 @@ PyObject *fit_active_mask(fit *self)
     return mask;
 }
 
-/* (J'J)^-1 as a new (n, n) array, or None where there is none; NULL on error. */
-PyObject *fit_covariance(fit *self)
+/* Whether a covariance has not overflowed, and a variance has not underflowed. */
+static int is_in_range(const lm_state *s, const double *cov)
 {
-    lm_state *s = &self->state;
-    int singular = 1;
-    npy_intp shape[2] = {s->n, s->n};
+    npy_intp n = s->n;
+
+    for (npy_intp i = 0; i < n * n; i++)
+        if (!isfinite(cov[i]))
+            return 0;
+    for (int j = 0; j < s->n; j++)
+        if (cov[j * (n + 1)] == 0 && s->fnorm != 0 && !is_fixed(s, j))
+            return 0;
+    return 1;
+}
+
+enum covariance_state covariance_of(const lm_state *s, int scales, double *cov,
+                                    double *work)
+{
+    double scale = 1, variance = 1;
+    int singular = 1, freedom = degrees_of_freedom(s);
 
     if (s->info < LM_FTOL || s->info > LM_GTOL)
-        Py_RETURN_NONE;
-    PyObject *cov = PyArray_SimpleNew(2, shape, NPY_DOUBLE); /* new */
-    double *work = PyMem_New(double, (Py_ssize_t)s->n * s->n);
-    if (cov != NULL && work != NULL) {
-        lm_covariance(s, PyArray_DATA((PyArrayObject *)cov), work, &singular);
-        if (singular)
-            Py_SETREF(cov, Py_NewRef(Py_None));
-    } else if (cov != NULL) {
-        PyErr_NoMemory();
-        Py_CLEAR(cov);
+        return COVARIANCE_OPEN;
+    if (scales && freedom <= 0)
+        return COVARIANCE_NO_FREEDOM;
+    if (scales)
+        variance = s->fnorm * s->fnorm / freedom;
+    if (s->fnorm != 0 && !(variance >= DBL_MIN && variance <= DBL_MAX)) {
+        scale = s->fnorm / sqrt(freedom);
+        variance = 1;
     }
+    lm_covariance(s, scale, cov, work, &singular);
+    if (singular)
+        return COVARIANCE_OPEN;
+    for (npy_intp i = 0; i < (npy_intp)s->n * s->n; i++)
+        cov[i] *= variance;
+    return is_in_range(s, cov) ? COVARIANCE_KNOWN : COVARIANCE_OUT_OF_RANGE;
+}
+
+PyObject *fit_covariance(fit *self, int scales, enum covariance_state *state)
+{
+    npy_intp n = self->state.n, shape[2] = {n, n};
+    PyObject *cov = PyArray_SimpleNew(2, shape, NPY_DOUBLE); /* new */
+    double *work = PyMem_New(double, n *n);
+
+    if (work == NULL)
+        PyErr_NoMemory();
+    if (cov == NULL || work == NULL) {
+        Py_CLEAR(cov);
+        goto done;
+    }
+    *state = covariance_of(&self->state, scales, doubles((PyArrayObject *)cov), work);
+    if (*state == COVARIANCE_OPEN || *state == COVARIANCE_NO_FREEDOM)
+        Py_SETREF(cov, Py_NewRef(Py_None));
+done:
     PyMem_Free(work);
     return cov;
+}
+
+/* Whether column k of R is zero, and so that of J from which it comes. */
+static int is_zero_column(const lm_state *s, int k)
+{
+    for (int i = 0; i <= k; i++)
+        if (s->fjac[i + k * (size_t)s->ldfjac] != 0)
+            return 0;
+    return 1;
+}
+
+PyObject *fit_idle_parameters(fit *self)
+{
+    const lm_state *s = &self->state;
+    PyObject *idle = PyList_New(0); /* new */
+
+    for (int k = 0; idle != NULL && has_factors(self) && k < s->n; k++) {
+        int j = s->ipvt[k] - 1;
+        if (is_fixed(s, j) || !is_zero_column(s, k))
+            continue;
+        PyObject *number = PyLong_FromLong(j); /* new */
+        if (number == NULL || PyList_Append(idle, number) < 0)
+            Py_CLEAR(idle);
+        Py_XDECREF(number);
+    }
+    if (idle == NULL || PyList_Sort(idle) < 0) {
+        Py_XDECREF(idle);
+        return NULL;
+    }
+    PyObject *tuple = PyList_AsTuple(idle); /* new */
+    Py_DECREF(idle);
+    return tuple;
 }
 
 /* x0 into self->x, and the default of maxfev, which depends on its length. */

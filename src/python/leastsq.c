@@ -66,15 +66,17 @@ static PyObject *result(fit *self)
 
     if (!self->shows_arrays)
         return Py_BuildValue("Oi", self->x, s->info);
-    PyObject *cov = fit_covariance(self); /* new */
-    if (cov == NULL)
-        return NULL;
-    if (fit_finish(self) < 0) {
-        Py_DECREF(cov);
-        return NULL;
-    }
-    return Py_BuildValue("OiNOiiOOO", self->x, s->info, cov /* steals */, self->fvec,
-                         s->nfev, s->njev, self->fjac, self->ipvt, self->qtf);
+    enum covariance_state known;
+    PyObject *answer = NULL;
+    PyObject *cov = fit_covariance(self, 0, &known);  /* new */
+    PyObject *idle = fit_idle_parameters(self);       /* new */
+    if (cov != NULL && idle != NULL && fit_finish(self) == 0)
+        answer = Py_BuildValue("OiOOiiOOOOi", self->x, s->info, cov, self->fvec, s->nfev,
+                               s->njev, self->fjac, self->ipvt, self->qtf, idle,
+                               s->beyond);
+    Py_XDECREF(cov);
+    Py_XDECREF(idle);
+    return answer;
 }
 
 PyObject *solve_leastsq(PyObject *module, PyObject *const *args, Py_ssize_t nargs)

@@ -110,6 +110,15 @@ START = [
         {"x0 of booleans": option(x0=[True, True])},
     ),
     *alike(
+        "ier 4",
+        "ier 1",
+        "A step that is too short to change the residuals says nothing of them.",
+        {
+            "x0 is subnormal": option(x0=[1e-310, 1e-310]),
+            "x0 is tiny": option(x0=[1e-30, 1e-30]),
+        },
+    ),
+    *alike(
         "raises IndexError",
         "raises TypeError",
         "The mistake is in x0, not in func.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from minpack import _minpack
 from numpy.typing import NDArray
 
 from . import mgh, nist
@@ -40,3 +41,19 @@ def ill_posed_fits(least: int = 0, most: int = 1000) -> Iterator[Fit]:
         if random.t.size >= least:
             dfun = random.jacobian if random.analytic else None
             yield random.residuals, random.x0, dfun, random.options
+
+
+def leaves_minpacks_path(fit: Fit) -> bool:
+    """Whether a fit takes longer difference steps than MINPACK, or another scale.
+
+    It does where MINPACK's show rounding errors alone, or hold the fit to its start.
+    """
+    func, x0, dfun, given = fit
+    options = {
+        "ftol": 1.49012e-8, "xtol": 1.49012e-8, "gtol": 0.0, "maxfev": 0,
+        "epsfcn": None, "factor": 100, "diag": None,
+    } | given  # fmt: skip
+    *_, beyond = _minpack.leastsq(
+        func, x0, (), dfun, True, False, *options.values(), "fast", None, None
+    )
+    return beyond > 0
