@@ -29,7 +29,7 @@
 !> bounds on x (lm_bounds.f90), second-order differences (lm_differences.f90), and a loss:
 !> then the cost takes the place of |fvec|²/2, and the model is that of weighted residuals.
 module lm
-   use, intrinsic :: iso_c_binding, only: c_int, c_double
+   use, intrinsic :: iso_c_binding, only: c_int, c_double, c_ptr
    use, intrinsic :: iso_c_binding, only: c_associated, c_funloc, c_null_funptr, c_null_ptr
    use, intrinsic :: iso_c_binding, only: c_f_pointer, c_f_procpointer
    use lm_types
@@ -103,7 +103,18 @@ contains
       s%last = 0
       s%par = 0
       s%working = s%kernels
+      if (s%kernels%faithful == 0) call forget_signs(s%scratch)
       if (c_associated(s%kernels%in_order) .and. starts_in_order(s)) call go_on_in_order(s)
+   end subroutine
+
+   !> Nothing has been factored that lm_orient could give other signs.
+   subroutine forget_signs(scratch)
+      type(c_ptr), intent(in) :: scratch
+      real(wp), pointer :: signs_open
+
+      if (.not. c_associated(scratch)) return
+      call c_f_pointer(scratch, signs_open)
+      signs_open = 0
    end subroutine
 
    !> Whether MINPACK's order of operations costs little, or rounding errors will end the fit.
@@ -120,8 +131,12 @@ contains
       type(lm_state), intent(inout) :: s
       type(lm_kernels), pointer :: in_order
 
-      call c_f_pointer(s%kernels%in_order, in_order)
-      s%working = in_order
+      if (c_associated(s%kernels%in_order)) then
+         call c_f_pointer(s%kernels%in_order, in_order)
+         s%working = in_order
+      else
+         call lm_reference_kernels(s%working)
+      end if
       s%dependent = 0
    end subroutine
 

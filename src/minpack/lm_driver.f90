@@ -1,7 +1,8 @@
 !> What the drivers share: a state from the classic arguments, and the loop around
 !> C functions.
 module lm_driver
-   use, intrinsic :: iso_c_binding, only: c_int, c_double, c_ptr, c_loc, c_null_ptr, c_f_pointer
+   use, intrinsic :: iso_c_binding, only: c_int, c_double, c_ptr, c_loc, c_null_ptr, c_f_pointer, &
+      c_size_t
    use lm_types
    use lm, only: lm_start, lm_step, lm_reference_kernels
    implicit none
@@ -95,7 +96,7 @@ contains
 
       call c_f_pointer(s%x, x, [s%n])
       call c_f_pointer(s%fvec, fvec, [s%m])
-      call c_f_pointer(s%fjac, fjac, [s%ldfjac*s%n])
+      call c_f_pointer(s%fjac, fjac, [int(s%ldfjac, c_size_t)*s%n])
       call c_f_pointer(s%x_trial, x_trial, [s%n])
       call c_f_pointer(s%fvec_trial, fvec_trial, [s%m])
 

@@ -135,7 +135,7 @@ contains
          else
             term = abs(d%fjac(i, k)*d%x(k))
          end if
-         if (term > size) size = term
+         if (term > size .and. term <= huge(term)) size = term
       end do
    end function
 end module

@@ -1,6 +1,6 @@
 !> lmder with one tolerance; ANL-80-74, lmder1.
 subroutine lmder1(fcn, m, n, x, fvec, fjac, ldfjac, tol, info, ipvt, wa, lwa)
-   use, intrinsic :: iso_c_binding, only: c_int, c_double
+   use, intrinsic :: iso_c_binding, only: c_int, c_double, c_int64_t
    use lm_types, only: LM_BAD_INPUT, LM_GTOL, LM_GTOL_TOO_SMALL
    implicit none
 
@@ -21,7 +21,8 @@ subroutine lmder1(fcn, m, n, x, fvec, fjac, ldfjac, tol, info, ipvt, wa, lwa)
    integer(c_int) :: nfev, njev
 
    info = LM_BAD_INPUT
-   if (n <= 0 .or. m < n .or. ldfjac < m .or. tol < 0 .or. lwa < 5*n + m) return
+   if (n <= 0 .or. m < n .or. ldfjac < m .or. tol < 0) return
+   if (lwa < 5*int(n, c_int64_t) + m) return
    call lmder(fcn, m, n, x, fvec, fjac, ldfjac, tol, tol, 0.0_c_double, 100*(n + 1), wa, 1, &
               100.0_c_double, 0, info, nfev, njev, ipvt, wa(n + 1), wa(2*n + 1), wa(3*n + 1), &
               wa(4*n + 1), wa(5*n + 1))

@@ -1,6 +1,6 @@
 !> lmdif with one tolerance; ANL-80-74, lmdif1.
 subroutine lmdif1(fcn, m, n, x, fvec, tol, info, iwa, wa, lwa)
-   use, intrinsic :: iso_c_binding, only: c_int, c_double
+   use, intrinsic :: iso_c_binding, only: c_int, c_double, c_int64_t
    use lm_types, only: LM_BAD_INPUT, LM_GTOL, LM_GTOL_TOO_SMALL
    implicit none
 
@@ -19,7 +19,8 @@ subroutine lmdif1(fcn, m, n, x, fvec, tol, info, iwa, wa, lwa)
    integer(c_int) :: nfev, fjac
 
    info = LM_BAD_INPUT
-   if (n <= 0 .or. m < n .or. tol < 0 .or. lwa < m*n + 5*n + m) return
+   if (n <= 0 .or. m < n .or. tol < 0) return
+   if (lwa < int(m, c_int64_t)*n + 5*int(n, c_int64_t) + m) return
    fjac = m + 5*n + 1
    call lmdif(fcn, m, n, x, fvec, tol, tol, 0.0_c_double, 200*(n + 1), 0.0_c_double, wa, 1, &
               100.0_c_double, 0, info, nfev, wa(fjac), m, iwa, wa(n + 1), wa(2*n + 1), &

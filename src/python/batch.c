@@ -642,19 +642,6 @@ static void lay_out_slot(slot *own, divider *d, const batch *b)
     own->own_w = own_w;
 }
 
-/* Bytes that the kernels need for any fit: where points are masked, one with fewer of
- * them may need more. */
-static size_t scratch_size(const batch *b)
-{
-    size_t most = 0;
-
-    for (int m = b->mask != NULL ? b->state.n : b->state.m; m <= b->state.m; m++) {
-        size_t size = lm_fast_scratch(m, b->state.n);
-        most = size > most ? size : most;
-    }
-    return most;
-}
-
 /* Whether a compiled model computes derivatives of points that are masked. */
 static int leaves_out_rows(const batch *b)
 {
@@ -678,7 +665,7 @@ static void lay_out(worker *w, divider *d)
     lay_out_question(&w->jacobian, d, b);
     /* What no fit needs between two steps is there once. */
     double *work_m = divide(d, m, sizeof(double));
-    void *scratch = divide(d, scratch_size(b), 1);
+    void *scratch = divide(d, lm_fast_scratch(b->state.m, b->state.n), 1);
     for (size_t k = 0; k < chunk; k++) {
         slot unused;
         slot *own = d->memory != NULL ? &w->slots[k] : &unused;

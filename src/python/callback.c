@@ -236,19 +236,25 @@ static const char *kind_of_number(PyArrayObject *array)
     }
 }
 
-/* The elements of an object array that NumPy made of a sequence, each by float().
- * float() would read text, and NumPy would make NaN of None: here they are errors. */
+/* The elements of an object array, each by float(). float() would read text, and NumPy
+ * would make NaN of None: here they are errors. */
 static PyArrayObject *floats_of_objects(const callback *self,
                                         PyArrayObject *objects /* borrowed */)
 {
-    PyArrayObject *floats = (PyArrayObject *)PyArray_SimpleNew(
-        PyArray_NDIM(objects), PyArray_DIMS(objects), NPY_DOUBLE); /* new */
-    if (floats == NULL)
+    PyArrayObject *floats = NULL;
+    /* The array may be the user's, of any strides, and a __float__ may change it: the
+     * copy is contiguous and has its own references. */
+    PyArrayObject *own = (PyArrayObject *)PyArray_NewCopy(objects, NPY_CORDER); /* new */
+    if (own == NULL)
         return NULL;
+    floats = (PyArrayObject *)PyArray_SimpleNew(PyArray_NDIM(own), PyArray_DIMS(own),
+                                                NPY_DOUBLE); /* new */
+    if (floats == NULL)
+        goto done;
     double *to = PyArray_DATA(floats);
-    PyObject **from = PyArray_DATA(objects); /* fresh, so contiguous */
-    for (npy_intp i = 0; i < PyArray_SIZE(objects); i++) {
-        PyObject *item = from[i];
+    PyObject **from = PyArray_DATA(own);
+    for (npy_intp i = 0; i < PyArray_SIZE(own); i++) {
+        PyObject *item = from[i]; /* borrowed */
         if (PyUnicode_Check(item) || PyBytes_Check(item)) {
             PyErr_SetNone(PyExc_TypeError);
         } else {
@@ -269,9 +275,11 @@ static PyArrayObject *floats_of_objects(const callback *self,
             PyErr_Format(PyExc_OverflowError,
                          "%s must return numbers that fit float64; item %zd is too large",
                          self->name, (Py_ssize_t)i);
-        Py_DECREF(floats);
-        return NULL;
+        Py_CLEAR(floats);
+        goto done;
     }
+done:
+    Py_DECREF(own);
     return floats;
 }
 
