@@ -10,11 +10,11 @@ RUN := $(VENV)/bin/python
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/demo
-	$(RUN) examples/nist.py
+	@$(RUN) examples/nist.py
 
 test: $(VENV)/test
-	tools/install-original.sh
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(RUN) -m pytest $(PYTEST_ARGS)
+	@tools/install-original.sh
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(RUN) -m pytest $(PYTEST_ARGS)
 
 check-deep:
 	PYTHON=$(PYTHON) tools/check-deep.sh $(CHECKS)
@@ -41,15 +41,18 @@ clean:
 # $(VENV)/GROUP: the environment with that dependency group and an editable install,
 # which rebuilds itself on import.
 $(VENV)/test $(VENV)/demo $(VENV)/bench $(VENV)/lint: $(VENV)/%: $(VENV)/build
-	$(RUN) -m pip install --quiet --prefer-binary --group $*
-	test $* != test || $(RUN) -m pip install --quiet --only-binary :all: --group optional \
+	@echo "Installing what make $* needs into $(VENV)."
+	@$(RUN) -m pip install --quiet --prefer-binary --group $*
+	@test $* != test || $(RUN) -m pip install --quiet --only-binary :all: --group optional \
 		|| echo "No Numba, cffi or Dask for this Python: their tests will be skipped."
-	touch $@
+	@touch $@
 
 $(VENV)/build: pyproject.toml tools/install-compilers.sh
-	tools/install-compilers.sh $(PYTHON)
-	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --upgrade pip
-	$(RUN) -m pip install --quiet --prefer-binary --group build
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(RUN) -m pip install --quiet --no-build-isolation --no-deps --editable .
-	touch $@
+	@tools/install-compilers.sh $(PYTHON)
+	@echo "Installing what the build needs into $(VENV)."
+	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --upgrade pip
+	@$(RUN) -m pip install --quiet --prefer-binary --group build
+	@echo "Compiling minpack: about half a minute."
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(RUN) -m pip install --quiet --no-build-isolation --no-deps --editable .
+	@touch $@

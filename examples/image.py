@@ -1,11 +1,13 @@
 """Fit a decay in each pixel of a fluorescence lifetime image and draw the maps.
 
 The image is made here: cells in 256 by 256 pixels, with counts in 50 time gates. The
-65,536 fits are one call of curve_fit_batch. python examples/image.py [OUTPUT]
+65,536 fits are one call of curve_fit_batch. The maps go to OUTPUT, build/image.png
+unless told: python examples/image.py [OUTPUT]
 """
 
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 from matplotlib import colormaps
@@ -20,7 +22,7 @@ SIZE, TIME = 256, np.arange(0.125, 12.5, 0.25)  # pixels, ns
 CELLS = ((70, 75, 42, 58, 0.5), (165, 60, 48, 34, -0.4), (195, 165, 40, 62, 0.3),
          (85, 185, 56, 44, -0.8))  # fmt: skip
 NAMES = ("amplitude", "counts"), ("lifetime", "ns"), ("background", "counts")
-OUTPUT = sys.argv[1] if len(sys.argv) > 1 else "image.png"
+OUTPUT = Path(sys.argv[1] if len(sys.argv) > 1 else "build/image.png")
 KINDS = "true {} ({})", "fitted {} ({})", "its standard deviation ({1})"
 
 
@@ -44,7 +46,7 @@ def specimen() -> NDArray:
     return np.stack([amplitude, lifetime, background], axis=-1)
 
 
-def draw(path: str, *maps: NDArray) -> None:
+def draw(path: Path, *maps: NDArray) -> None:
     """Draw the true parameters, the fitted ones and their standard deviations."""
     figure = Figure(figsize=(9.4, 7.6), layout="constrained")
     for k, row in enumerate(figure.subplots(3, 3)):
@@ -59,6 +61,7 @@ def draw(path: str, *maps: NDArray) -> None:
             axes.set(xticks=(), yticks=())
             axes.set_title(kind.format(*NAMES[k]), fontsize=9)
             figure.colorbar(image, ax=axes, shrink=0.9, **bar).minorticks_off()
+    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
     Image.open(path).convert("RGB").quantize(100).save(path, optimize=True)
 
@@ -83,6 +86,7 @@ def main() -> None:
         print(f"  {name:12}{share:.1%}")
     print(f"At a bound: {at_bound}. Failed: {(~result.success).sum()}.")
     draw(OUTPUT, true, result.x.reshape(true.shape), deviation.reshape(true.shape))
+    print(f"Figure: {OUTPUT.as_posix()}")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,19 @@ MINPACK's Levenberg-Marquardt algorithm in Fortran, with SciPy's interface and n
 dependency but NumPy.
 """
 
+try:
+    import numpy as _numpy  # noqa: F401
+
+    import minpack._minpack as _minpack  # noqa: F401
+except ImportError as error:
+    if error.name not in ("minpack._minpack", "_minpack"):
+        raise  # NumPy is missing, say
+    from pathlib import Path
+
+    from minpack._not_built import explanation
+
+    raise ImportError(explanation(error, Path(__file__).parent)) from None
+
 from minpack._batch import BatchResult, curve_fit_batch, leastsq_batch
 from minpack._curve_fit import OptimizeWarning, curve_fit
 from minpack._least_squares import least_squares

@@ -69,12 +69,12 @@ class BatchResult:
 
     def __init__(
         self,
-        x: Array,
-        cov: Array,
-        cost: Array,
-        nfev: Array,
-        ier: Array,
-        active_mask: Array,
+        x: NDArray[np.float64],
+        cov: NDArray[np.float64],
+        cost: NDArray[np.float64],
+        nfev: NDArray[np.intc],
+        ier: NDArray[np.intc],
+        active_mask: NDArray[np.intc],
         limits: dict[str, Any],
     ) -> None:
         self.x = x
@@ -82,7 +82,7 @@ class BatchResult:
         self.cost = cost
         self.nfev = nfev
         self.ier = ier
-        self.success = np.isin(ier, list(SUCCESS))
+        self.success: NDArray[np.bool_] = np.isin(ier, list(SUCCESS))
         self.active_mask = active_mask
         self._limits = limits
 

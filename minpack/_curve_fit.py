@@ -99,6 +99,24 @@ def curve_fit(
     user_data: Any = None,
     **kwargs: Any,
 ) -> tuple[_Vector, _Vector, InfoDict, str, int]: ...
+@overload
+def curve_fit(
+    f: Callable[..., ArrayLike],
+    xdata: Any,
+    ydata: ArrayLike,
+    p0: ArrayLike | None = None,
+    sigma: ArrayLike | None = None,
+    absolute_sigma: bool = False,
+    check_finite: bool | None = None,
+    bounds: Any = _UNBOUNDED,
+    method: Literal["lm"] | None = None,
+    jac: Callable[..., ArrayLike] | None = None,
+    *,
+    full_output: bool = False,
+    nan_policy: Literal["raise", "omit"] | None = None,
+    user_data: Any = None,
+    **kwargs: Any,
+) -> tuple[_Vector, _Vector] | tuple[_Vector, _Vector, InfoDict, str, int]: ...
 def curve_fit(
     f: Callable[..., ArrayLike],
     xdata: Any,
@@ -312,10 +330,12 @@ def curve_fit(
     if not full_output:
         return popt, pcov
     fvec, nfev, njev, fjac, ipvt, qtf, active_mask = fit[5:]
-    infodict: InfoDict = {"fvec": fvec, "nfev": nfev}
-    if jac is not None:
-        infodict["njev"] = njev
-    infodict |= {"fjac": fjac, "ipvt": ipvt, "qtf": qtf}
+    infodict: InfoDict = {
+        "fvec": fvec, "nfev": nfev, "njev": njev,
+        "fjac": fjac, "ipvt": ipvt, "qtf": qtf,
+    }  # fmt: skip
+    if jac is None:
+        del infodict["njev"]
     if active_mask is not None:
         infodict["active_mask"] = active_mask
     return popt, pcov, infodict, _reason(info, options, popt.size, jac), info

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import warnings
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, overload
 
 from minpack import _minpack
 from minpack._status import SUCCESS, Info, idle_parameters, message
@@ -18,16 +18,20 @@ if TYPE_CHECKING:  # numpy.typing would be most of what importing minpack costs
     _Vector = NDArray[np.float64]
 
 
-class InfoDict(TypedDict, total=False):
-    """The third item of a full result; ``njev`` is there with `Dfun` alone."""
+class InfoDict(TypedDict):
+    """The third item of a full result.
+
+    ``njev`` is there with a Jacobian alone, and ``active_mask`` in that of `curve_fit`
+    with bounds.
+    """
 
     fvec: _Vector
     nfev: int
-    njev: int
+    njev: NotRequired[int]
     fjac: _Vector
     ipvt: NDArray[np.intc]
     qtf: _Vector
-    active_mask: NDArray[np.intp]
+    active_mask: NotRequired[NDArray[np.intp]]
 
 
 @overload
@@ -70,6 +74,26 @@ def leastsq(
     m: int | None = None,
     user_data: Any = None,
 ) -> tuple[_Vector, _Vector | None, InfoDict, str, int]: ...
+@overload
+def leastsq(
+    func: Callable[..., ArrayLike],
+    x0: ArrayLike,
+    args: Any = (),
+    Dfun: Callable[..., ArrayLike] | None = None,
+    full_output: bool = False,
+    col_deriv: bool = False,
+    ftol: float = 1.49012e-8,
+    xtol: float = 1.49012e-8,
+    gtol: float = 0.0,
+    maxfev: int = 0,
+    epsfcn: float | None = None,
+    factor: float = 100,
+    diag: ArrayLike | None = None,
+    *,
+    kernels: str = "fast",
+    m: int | None = None,
+    user_data: Any = None,
+) -> tuple[_Vector, int] | tuple[_Vector, _Vector | None, InfoDict, str, int]: ...
 def leastsq(
     func: Callable[..., ArrayLike],
     x0: ArrayLike,
@@ -257,8 +281,10 @@ def leastsq(
     x, _, cov_x, fvec, nfev, njev, fjac, ipvt, qtf, idle, _ = fit
     if idle:
         mesg += " " + idle_parameters(idle, x.size, "the residuals at x")
-    infodict: InfoDict = {"fvec": fvec, "nfev": nfev}
-    if Dfun is not None:
-        infodict["njev"] = njev
-    infodict |= {"fjac": fjac, "ipvt": ipvt, "qtf": qtf}
+    infodict: InfoDict = {
+        "fvec": fvec, "nfev": nfev, "njev": njev,
+        "fjac": fjac, "ipvt": ipvt, "qtf": qtf,
+    }  # fmt: skip
+    if Dfun is None:
+        del infodict["njev"]
     return x, cov_x, infodict, mesg, info

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    _Vector = NDArray[np.float64]
 
 # What a reader looks for first; the rest follows as it was set.
 _FIRST = ("message", "success", "status", "fun", "x")
@@ -25,6 +30,21 @@ class OptimizeResult(dict[str, Any]):
      success: True
            x: 1.5
     """
+
+    if TYPE_CHECKING:  # the entries of least_squares and of what its callback gets
+        message: str
+        success: bool
+        status: int
+        fun: _Vector
+        x: _Vector
+        cost: float
+        jac: _Vector
+        grad: _Vector
+        optimality: float
+        active_mask: NDArray[np.intp]
+        nit: int
+        nfev: int
+        njev: int | None
 
     def __getattr__(self, name: str) -> Any:
         try:

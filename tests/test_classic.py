@@ -27,7 +27,6 @@ COMPILER = {
     "_GLOBAL_OFFSET_TABLE_",
     "__stack_chk_fail",
     "__cpu_model",
-    "__cpu_features2",
     "__cpu_indicator_init",
 }
 

@@ -31,14 +31,19 @@ def test_every_example_that_draws_with_the_gallery_is_shown_in_it():
     assert set(SECTIONS) == drawing - {"picture", "nist", "image"}
 
 
-def test_the_image_example_prints_what_its_page_says(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["image.py", str(tmp_path / "image.png")])
+def test_the_image_example_prints_what_its_page_says_and_draws(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["image.py"])
     runpy.run_path(str(script("image")), run_name="__main__")
     page = (ROOT / "docs/image.md").read_text()
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 6
     assert "\n".join(lines[1:5]) in page  # the first line is a speed
     assert lines[5].endswith("Failed: 0.")
+    assert lines[6:] == ["Figure: build/image.png"]
+    drawn = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert drawn == [tmp_path / "build/image.png"]
 
 
 @pytest.mark.parametrize("name", SECTIONS)

@@ -7,6 +7,7 @@
 #             checks, and its arithmetic trapped where infinities are no part of it
 #   valgrind  a representative part under valgrind's memcheck
 #   aarch64   the bits of some fits on an emulated processor of the other kind
+#   clang     the same bits with Clang in place of GCC, and no warning of it
 #   coverage  the lines of Python, C and Fortran that the suite reaches
 #
 # Usage: tools/check-deep.sh [check]...     (all of them, unless told)
@@ -57,7 +58,7 @@ suite() {
 }
 
 # The tests of the classic interface build the library and programs that link with it
-# themselves: with these flags too. Those of the wheel test no code of ours.
+# themselves: with these flags too. Those of the build and the wheel test no code of ours.
 classic() {
     local name=$1 flags=$2 fortran_flags=$3
     printf '#!/bin/sh\nexec gcc "$@" %s\n' "$flags" >"$deep/$name-cc"
@@ -66,7 +67,8 @@ classic() {
     suite "$name" CC="$deep/$name-cc" FC="$deep/$name-fc" ASAN_OPTIONS=detect_leaks=0 \
         pytest -q tests/test_classic.py -k "prints or offers"
 }
-elsewhere="--ignore=tests/test_classic.py --ignore=tests/test_wheel.py"
+elsewhere="--ignore=tests/test_classic.py --ignore=tests/test_build.py"
+elsewhere="$elsewhere --ignore=tests/test_wheel.py"
 
 gcc_file() {
     gcc -print-file-name="$1"
@@ -209,6 +211,19 @@ END
     echo "$(cat "$deep"/here.reference "$deep"/here.fast | wc -l) fits have the same bits"
 }
 
+check_clang() {
+    command -v clang >/dev/null || tools/apt-install.sh clang
+    PATH="$venv/bin:$PATH"
+    bits_program here gcc
+    CC=clang bits_program clang clang -Dwerror=true
+    for name in reference baseline x86-64-v3 x86-64-v4; do
+        if "$deep/here/bits" $name >"$deep/here.$name"; then
+            "$deep/clang/bits" $name | diff "$deep/here.$name" -
+            echo "$name: $(wc -l <"$deep/here.$name") fits have the same bits"
+        fi
+    done
+}
+
 # bits_program NAME COMPILER OPTION...: tests/bits.c with the library, in build/deep/NAME.
 bits_program() {
     local name=$1 compiler=$2
@@ -251,5 +266,5 @@ main() {
     exit $failed
 }
 
-[ $# -gt 0 ] || set -- asan debug valgrind aarch64 coverage
+[ $# -gt 0 ] || set -- asan debug valgrind aarch64 clang coverage
 main "$@"

@@ -1,8 +1,19 @@
 #!/bin/sh
 # Install what building needs and this machine lacks: a Fortran and a C compiler, and
-# the headers of the Python that is the argument (python3 unless told).
+# the headers of the Python that is the argument (python3 unless told). Nothing is
+# installed where that Python is too old.
 set -eu
 python=${1:-python3}
+
+"$python" - "$python" <<'END'
+import sys
+
+if sys.version_info < (3, 11):
+    sys.exit(
+        "minpack needs Python 3.11 or newer; %s is Python %d.%d.%d. Choose another one: "
+        "make PYTHON=/path/to/python" % ((sys.argv[1],) + sys.version_info[:3])
+    )
+END
 
 missing=
 command -v "${FC:-gfortran}" >/dev/null || missing="$missing gfortran"

@@ -66,14 +66,20 @@ static const char *const names[][4] = {
 
 static int best(void)
 {
+    int level = 0;
+
 #ifdef MINPACK_X86_64_LEVELS
+    /* All that meson.build lets the compiler use: Clang 14 knows no levels. */
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("x86-64-v4"))
-        return 2;
-    if (__builtin_cpu_supports("x86-64-v3"))
-        return 1;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
+        && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2"))
+        level = 1;
+    if (level == 1 && __builtin_cpu_supports("avx512f")
+        && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd")
+        && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        level = 2;
 #endif
-    return 0;
+    return level;
 }
 
 const char *const *lm_instruction_sets(void)
