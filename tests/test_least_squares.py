@@ -462,6 +462,64 @@ def test_a_callable_loss_is_the_same_as_the_one_with_a_name(loss):
     np.testing.assert_allclose(called.x, named.x, rtol=1e-5)
 
 
+def squared_loss(z: Array) -> Array:
+    """Flat at 0: rho' is 0 there, and rho'' is not."""
+    return np.array([z**2, 2 * z, np.full_like(z, 2.0)])
+
+
+def loss_with_a_dead_zone(z: Array) -> Array:
+    over = np.maximum(z - 1e-3, 0)
+    return np.array([over**2, 2 * over, np.full_like(z, 2.0)])
+
+
+@pytest.mark.parametrize("loss", [squared_loss, loss_with_a_dead_zone])
+def test_a_loss_may_be_flat(optimize, loss):
+    t = np.linspace(0, 5, 40)
+    y = 2 * np.exp(-0.7 * t) + 0.5 + 0.2 * np.sin(9 * t)
+
+    def fun(x: Array) -> Array:
+        return x[0] * np.exp(-x[1] * t) + x[2] - y
+
+    ours = least_squares(fun, [1, 1, 0.1], loss=loss, ftol=1e-12, xtol=1e-12)
+    theirs = optimize.least_squares(
+        fun, [1, 1, 0.1], loss=loss, ftol=1e-13, xtol=1e-13, gtol=1e-13
+    )
+    assert ours.success
+    assert ours.cost <= theirs.cost * (1 + 1e-6)
+    np.testing.assert_allclose(ours.x, theirs.x, rtol=1e-3)
+    assert np.isfinite(ours.jac).all()
+
+
+@pytest.mark.parametrize("loss", [*LOSSES, "callable"])
+@pytest.mark.parametrize("size", [1e-150, 1e-180, 1e-200, 1e-290])
+def test_residuals_that_are_tiny_beside_f_scale_are_not_taken_for_0(loss, size):
+    fun, _, start = contaminated("decay", 0.1)
+    plain = least_squares(fun, start)
+    loss = squareless_soft_l1 if loss == "callable" else loss
+    scaled = least_squares(fun, start, loss=loss, f_scale=1 / size)
+    tiny = least_squares(lambda x: size * fun(x), start, loss=loss)
+    for fit in scaled, tiny:
+        assert fit.status == plain.status
+        np.testing.assert_allclose(fit.x, plain.x, rtol=1e-4)
+
+
+def squareless_soft_l1(z: Array) -> Array:
+    root = np.sqrt(1 + z)
+    return np.array([2 * z / (root + 1), 1 / root, -0.5 * root**-3])
+
+
+@pytest.mark.parametrize("loss", ["soft_l1", "huber"])
+def test_residuals_that_are_huge_beside_f_scale_have_a_weight(loss):
+    """Both losses are then the sum of absolute values."""
+    fun, _, start = contaminated("decay", 0.1)
+    large = least_squares(fun, start, loss=loss, f_scale=1e-8, xtol=1e-12, ftol=1e-12)
+    huge = least_squares(
+        lambda x: 1e200 * fun(x), start, loss=loss, xtol=1e-12, ftol=1e-12
+    )
+    assert huge.success
+    np.testing.assert_allclose(huge.x, large.x, rtol=1e-2)
+
+
 def test_loss_and_bounds_go_together(optimize):
     fun, _, start = contaminated("decay", 0.1)
     options = {"loss": "soft_l1", "f_scale": 0.1, "bounds": (0, [2, 3, 4])}

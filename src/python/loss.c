@@ -9,63 +9,82 @@
  * often than smaller ones. */
 #define LEAST_CURVATURE 0.8
 
-/* --- The losses with a name -------------------------------------------------- */
+/* From here on z = u u may overflow; 1 + z is z long before. */
+#define LARGE_U 1e150
+/* A sum of z below this may have lost terms to underflow. */
+#define SMALL_SUM 1e-280
 
-static double soft_l1_value(double z)
+/* --- The losses with a name, as functions of u = |f/C|, z = u u ------------------ */
+
+static double soft_l1_value(double u)
 {
-    return 2 * z / (sqrt(1 + z) + 1); /* 2 (sqrt(1 + z) - 1) without cancellation */
+    /* 2 (sqrt(1 + z) - 1) without cancellation */
+    return u < LARGE_U ? 2 * (u * u) / (sqrt(1 + u * u) + 1) : 2 * u;
 }
 
-static double soft_l1_slope(double z)
+static double soft_l1_slope(double u)
 {
-    return 1 / sqrt(1 + z);
+    return 1 / (u < LARGE_U ? sqrt(1 + u * u) : u);
 }
 
-static double soft_l1_curvature(double z)
+static double soft_l1_curvature(double u)
 {
-    return 1 / (1 + z);
+    return 1 / (1 + u * u);
 }
 
-static double huber_value(double z)
+static double huber_value(double u)
 {
-    return z <= 1 ? z : 2 * sqrt(z) - 1;
+    return u <= 1 ? u * u : 2 * u - 1;
 }
 
-static double huber_slope(double z)
+static double huber_slope(double u)
 {
-    return z <= 1 ? 1 : 1 / sqrt(z);
+    return u <= 1 ? 1 : 1 / u;
 }
 
-static double huber_curvature(double z)
+static double huber_curvature(double u)
 {
-    return z <= 1;
+    return u <= 1;
 }
 
-static double cauchy_slope(double z)
+static double cauchy_value(double u)
 {
-    return 1 / (1 + z);
+    return u < LARGE_U ? log1p(u * u) : 2 * log(u);
 }
 
-static double cauchy_curvature(double z)
+static double cauchy_slope(double u)
 {
+    return 1 / (1 + u * u);
+}
+
+static double cauchy_curvature(double u)
+{
+    double z = u * u;
     return (1 - z) / (1 + z);
 }
 
-static double arctan_slope(double z)
+static double arctan_value(double u)
 {
+    return atan(u * u);
+}
+
+static double arctan_slope(double u)
+{
+    double z = u * u;
     return 1 / (1 + z * z);
 }
 
-static double arctan_curvature(double z)
+static double arctan_curvature(double u)
 {
+    double z = u * u;
     return (1 - 3 * z * z) / (1 + z * z);
 }
 
 static const named_loss LOSSES[] = {
     {"soft_l1", soft_l1_value, soft_l1_slope, soft_l1_curvature},
     {"huber", huber_value, huber_slope, huber_curvature},
-    {"cauchy", log1p, cauchy_slope, cauchy_curvature},
-    {"arctan", atan, arctan_slope, arctan_curvature},
+    {"cauchy", cauchy_value, cauchy_slope, cauchy_curvature},
+    {"arctan", arctan_value, arctan_slope, arctan_curvature},
 };
 
 /* --- A loss ------------------------------------------------------------------ */
@@ -108,9 +127,9 @@ void loss_clear(loss *self)
     PyMem_Free(self->z);
 }
 
-static double squared(const loss *self, double f)
+static double relative(const loss *self, double f)
 {
-    return (f / self->scale) * (f / self->scale);
+    return fabs(f / self->scale);
 }
 
 /* Call the user's function; its answer is at self->z + m. */
@@ -123,14 +142,29 @@ static int call_function(loss *self, npy_intp m, const double *fvec)
             return -1;
         }
     }
-    for (npy_intp i = 0; i < m; i++)
-        self->z[i] = squared(self, fvec[i]);
+    for (npy_intp i = 0; i < m; i++) {
+        double u = relative(self, fvec[i]);
+        self->z[i] = u * u;
+    }
     PyObject *answer = callback_call(&self->function, m, self->z); /* new */
     if (answer == NULL)
         return -1;
     int status = take_loss(&self->function, answer, m, self->z + m);
     Py_DECREF(answer);
     return status;
+}
+
+/* The root of the sum of slope[i] f[i]**2, without slopes of the sum of f[i]**2, where
+ * squares may underflow. */
+static double small_norm(npy_intp m, const double *f, const double *slope)
+{
+    double largest = 0, sum = 0;
+
+    for (npy_intp i = 0; i < m; i++)
+        largest = fmax(largest, fabs(f[i]));
+    for (npy_intp i = 0; largest > 0 && i < m; i++)
+        sum += (slope != NULL ? slope[i] : 1) * (f[i] / largest) * (f[i] / largest);
+    return largest * sqrt(sum);
 }
 
 int loss_norm(loss *self, npy_intp m, const double *fvec, double *norm)
@@ -143,15 +177,39 @@ int loss_norm(loss *self, npy_intp m, const double *fvec, double *norm)
             return 0;
     if (self->named != NULL) {
         for (npy_intp i = 0; i < m; i++)
-            sum += self->named->value(squared(self, fvec[i]));
+            sum += self->named->value(relative(self, fvec[i]));
     } else {
         if (call_function(self, m, fvec) < 0)
             return -1;
         for (npy_intp i = 0; i < m; i++)
             sum += self->z[m + i];
     }
-    *norm = self->scale * sqrt(sum);
+    if (sum < SMALL_SUM) /* where rho(z) is rho'(0) z */
+        *norm = small_norm(m, fvec, self->named == NULL ? self->z + 2 * m : NULL);
+    else
+        *norm = self->scale * sqrt(sum);
     return 0;
+}
+
+/* What a residual f and its row of J are multiplied by. */
+typedef struct {
+    double of_f, of_row;
+} weights;
+
+static weights weights_of(const loss *self, npy_intp m, npy_intp i, double f)
+{
+    if (self->named != NULL) {
+        double u = relative(self, f), slope = self->named->slope(u);
+        double curvature = self->named->curvature(u);
+        if (!(curvature > LEAST_CURVATURE)) /* NaN too, where there are 0 and inf */
+            curvature = LEAST_CURVATURE;
+        return (weights){sqrt(slope / curvature), sqrt(slope * curvature)};
+    }
+    double slope = self->z[2 * m + i];
+    double w = slope + 2 * self->z[i] * self->z[3 * m + i];
+    if (!(w > LEAST_CURVATURE * slope))
+        w = LEAST_CURVATURE * slope;
+    return (weights){w > 0 ? slope / sqrt(w) : 0, sqrt(w)};
 }
 
 /* With w = rho' + 2 z rho'', row i of J is multiplied by sqrt(w), f by rho'/sqrt(w): then
@@ -169,19 +227,9 @@ int loss_weigh(loss *self, npy_intp m, npy_intp n, const double *fvec, double *f
     for (npy_intp start = 0; start < m; start += BLOCK) {
         npy_intp end = start + BLOCK < m ? start + BLOCK : m;
         for (npy_intp i = start; i < end; i++) {
-            double slope, curvature;
-            if (self->named != NULL) {
-                double z = squared(self, fvec[i]);
-                slope = self->named->slope(z);
-                curvature = self->named->curvature(z);
-            } else {
-                slope = self->z[2 * m + i];
-                curvature = 1 + 2 * self->z[i] * (self->z[3 * m + i] / slope);
-            }
-            if (!(curvature > LEAST_CURVATURE)) /* NaN too, where there are 0 and inf */
-                curvature = LEAST_CURVATURE;
-            root[i - start] = sqrt(slope * curvature);
-            fvec_weighted[i] = sqrt(slope / curvature) * fvec[i];
+            weights w = weights_of(self, m, i, fvec[i]);
+            root[i - start] = w.of_row;
+            fvec_weighted[i] = w.of_f * fvec[i];
         }
         for (npy_intp j = 0; j < n; j++)
             for (npy_intp i = start; i < end; i++)

@@ -8,12 +8,12 @@
 
 #include "callback.h"
 
-/* A loss by its name: rho(z) with z >= 0, rho'(z), and 1 + 2 z rho''(z)/rho'(z). */
+/* A loss by its name: rho(z), rho'(z), and 1 + 2 z rho''(z)/rho'(z), each with z = u u. */
 typedef struct {
     const char *name;
-    double (*value)(double z);
-    double (*slope)(double z);
-    double (*curvature)(double z);
+    double (*value)(double u);
+    double (*slope)(double u);
+    double (*curvature)(double u);
 } named_loss;
 
 /* Filled with zeros, the linear loss: rho(z) = z, which is plain least squares. */
