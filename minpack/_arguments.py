@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,11 @@ from minpack import _minpack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+class OptimizeWarning(UserWarning):
+    """The fit has worked, but what comes with it is not to be relied on."""
+
 
 _POSITIONAL = (
     inspect.Parameter.POSITIONAL_ONLY,
@@ -28,36 +34,48 @@ def parameter_names(f: Callable[..., Any]) -> list[str]:
     return [each.name for each in parameters if each.kind in _POSITIONAL][1:]
 
 
-def parameter_count(f: Callable[..., Any]) -> int:
-    """Count the parameters of a model ``f(xdata, a, b, ...)`` by its signature."""
-    if _minpack.is_compiled(f, "f"):
+def parameter_count(f: Callable[..., Any], bounds: Any = None) -> int:
+    """Count a model's parameters, by its signature ``f(xdata, a, b)`` or by bounds."""
+    compiled = _minpack.is_compiled(f, "f")
+    if not compiled and not callable(f):
+        raise TypeError(f"f must be callable, not {type(f).__name__}")
+    count = 0 if compiled else len(parameter_names(f))
+    if count == 0 and bounds is not None:
+        count = max(map(np.size, filter(np.ndim, bounds_pair(bounds))), default=0)
+    if count > 0:
+        return count
+    if compiled:
         raise ValueError(
             "p0 is needed: a compiled f does not tell the number of parameters"
         )
-    if not callable(f):
-        raise TypeError(f"f must be callable, not {type(f).__name__}")
-    count = len(parameter_names(f))
-    if count == 0:
-        raise ValueError(
-            "p0 is needed: the signature of f does not tell the number of parameters, "
-            "as f(xdata, a, b) would"
-        )
-    return count
+    raise ValueError(
+        "p0 is needed: the signature of f does not tell the number of parameters, "
+        "as f(xdata, a, b) would, nor do bounds, one for each"
+    )
 
 
 def bounds_pair(bounds: Any) -> tuple[Any, Any]:
-    """Tell the lower bounds from the upper ones; None becomes an infinite bound."""
+    """Tell the lower bounds from the upper ones; None becomes an infinite bound.
+
+    Pairs, one for each parameter, are taken unless there are two of them.
+    """
     sized = hasattr(bounds, "__len__")
     if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
         lower, upper = bounds.lb, bounds.ub
     elif sized and len(bounds) == 2:
         lower, upper = bounds[0], bounds[1]
+    elif sized and len(bounds) > 0 and all(map(_is_pair, bounds)):
+        lower, upper = ([pair[k] for pair in bounds] for k in (0, 1))
     else:
         raise (ValueError if sized else TypeError)(
-            "bounds must be a pair (lower, upper) or have the attributes lb and ub, "
-            f"not {bounds!r}"
+            "bounds must be a pair (lower, upper), have the attributes lb and ub, or "
+            f"be a list of pairs, one for each parameter, not {bounds!r}"
         )
     return _without_none(lower, -np.inf), _without_none(upper, np.inf)
+
+
+def _is_pair(object: Any) -> bool:
+    return hasattr(object, "__len__") and len(object) == 2
 
 
 def _without_none(bound: Any, infinity: float) -> Any:
@@ -128,3 +146,25 @@ def check_start(
             f"{name} must be within the bounds: parameter {j} starts at {start[j]}, "
             f"outside [{lower[j]}, {upper[j]}]"
         )
+
+
+def refuse_masked(name: str, values: Any, advice: str) -> None:
+    """Raise a TypeError where an array, or one in a sequence, has masked entries."""
+    parts = values if isinstance(values, list | tuple) else (values,)
+    for part in parts:
+        masked = isinstance(part, np.ma.MaskedArray) and np.count_nonzero(part.mask)
+        if masked:
+            raise TypeError(
+                f"{name} must be plain numbers, but {masked} of them are masked: "
+                f"{advice}"
+            )
+
+
+def warn_of_absolute_sigma(stacklevel: int) -> None:
+    """Warn that there are no errors of the data that could be known absolutely."""
+    warnings.warn(
+        "absolute_sigma is true, and there is no sigma: the covariance is that of data "
+        "with errors of 1, whatever their scatter",
+        OptimizeWarning,
+        stacklevel=stacklevel + 1,
+    )

@@ -19,7 +19,9 @@ from minpack._arguments import (
     check_order,
     check_start,
     parameter_count,
+    refuse_masked,
     start_within,
+    warn_of_absolute_sigma,
 )
 from minpack._status import SUCCESS, Info, message
 
@@ -57,7 +59,8 @@ class BatchResult:
     cost : ndarray, shape (B,)
         Half the sum of the squares of the residuals at `x`; NaN where `x` is.
     nfev : ndarray of int, shape (B,)
-        The number of evaluations of the fit's residuals.
+        The number of evaluations of the fit's residuals; with bounds, of those that
+        are not for differences.
     ier : ndarray of int, shape (B,)
         Why each fit ended: the numbers of `leastsq`. Negative: what a compiled
         function returned to stop the fit.
@@ -172,7 +175,8 @@ def curve_fit_batch(
         For a compiled `f`, and in place of `xdata`: as for `leastsq_batch`.
     maxfev : int, optional
         Evaluations after which a fit stops; 0 means 200 (n + 1), or 100 (n + 1) with
-        `jac`.
+        `jac`. With bounds, as in `curve_fit`, those for differences do not count, and
+        0 means 100 n.
     ftol, xtol, gtol : float, optional
         Relative error wanted in the sum of squares and in the parameters, and the
         cosine between residuals and columns of the Jacobian that is small enough.
@@ -250,6 +254,8 @@ def curve_fit_batch(
             f"parameters: it has m = {m} for n = {n}"
         )
     weights = scale = None
+    if sigma is None and absolute_sigma:
+        warn_of_absolute_sigma(stacklevel=2)
     if sigma is not None:
         scale = _per_fit("sigma", _numbers("sigma", sigma), count, m)
         if scale.strides[0] == 0 and count:
@@ -322,7 +328,8 @@ def leastsq_batch(
         axis leaves, and contiguous. Use ``np.broadcast_to`` where all fits share one.
     maxfev : int, optional
         Evaluations after which a fit stops; 0 means 200 (n + 1), or 100 (n + 1) with
-        `Dfun`.
+        `Dfun`. With bounds, as in `least_squares`, those for differences do not
+        count, and 0 means 100 n.
     ftol, xtol, gtol : float, optional
         As for `leastsq`.
     bounds : pair of array_like, optional
@@ -445,15 +452,6 @@ def _check_size(text: str, size: int) -> None:
         raise ValueError(text.format(_INT_MAX, size))
 
 
-def _refuse_masked(name: str, values: Any) -> None:
-    parts = values if isinstance(values, list | tuple) else (values,)
-    if any(isinstance(part, np.ndarray) and hasattr(part, "mask") for part in parts):
-        raise TypeError(
-            f"{name} must be a plain array, not a masked one: there is mask= for "
-            "points to leave out"
-        )
-
-
 def check_points(m: int) -> None:
     """Raise where `ydata` has more points in a row than the solver can count."""
     _check_size("ydata must have at most {} points in a row, not {}", m)
@@ -461,7 +459,7 @@ def check_points(m: int) -> None:
 
 def array_of(name: str, values: Any) -> Array:
     """Return an array, the caller's own if it is one."""
-    _refuse_masked(name, values)
+    refuse_masked(name, values, "there is mask= for points to leave out")
     try:
         return np.asarray(values)
     except ValueError:
@@ -611,7 +609,7 @@ def _predictors(xdata: Any) -> Array | None:
         hasattr(xdata, "__array__") and getattr(xdata, "ndim", 1) == 1
     ):
         return None
-    _refuse_masked("xdata", xdata)
+    refuse_masked("xdata", xdata, "there is mask= for points to leave out")
     try:
         x = np.asarray(xdata)
     except (TypeError, ValueError, RuntimeError):  # ragged, or on another device
@@ -900,6 +898,9 @@ def _run(
     """Run a batch; `x` holds the starts, and then the results."""
     count, n = x.shape
     default = (200 if Dfun is None else 100) * (n + 1)
+    if lower is not None:  # as in curve_fit and least_squares
+        default = 100 * n
+        options["trials_only"] = True
     limits["maxfev"] = limits["maxfev"] or min(default, _INT_MAX)
     chunk = 1 if compiled else _chunk(m, n)
     if workers is None:
@@ -917,7 +918,8 @@ def _run(
         "active": np.zeros((count, n), dtype=np.intc),
     }
     optional = ("ydata", "x_rows", "weights", "sigma", "mask", "user_data")
-    arguments: dict[str, Any] = dict.fromkeys(optional) | options | results | limits
+    arguments: dict[str, Any] = dict.fromkeys(optional) | {"trials_only": False}
+    arguments |= options | results | limits
     batch = _minpack.batch(
         func=func, Dfun=Dfun, args=args, m=m, chunk=chunk, lower=lower, upper=upper,
         **arguments,

@@ -10,11 +10,22 @@ import numpy as np
 
 from minpack import _minpack
 from minpack._arguments import (
+    OptimizeWarning,
     bounds_arrays,
     check_start,
     parameter_count,
     parameter_names,
+    refuse_masked,
     start_within,
+    warn_of_absolute_sigma,
+)
+from minpack._observer import Observer
+from minpack._options import (
+    check_dense,
+    check_method,
+    evaluations,
+    positive,
+    scales,
 )
 from minpack._status import SUCCESS, Covariance, idle_parameters, message
 
@@ -42,25 +53,19 @@ _OPTIONS: dict[str, Any] = {
     "factor": 100,
     "diag": None,
     "kernels": "fast",
+    "loss": "linear",
+    "f_scale": 1.0,
+    "diff_step": None,
+    "trials_only": False,
+    "observer": None,
 }
 _DEFAULTS = tuple(_OPTIONS.values())
-_OF_LEAST_SQUARES = frozenset(
-    {
-        "callback",
-        "diff_step",
-        "f_scale",
-        "jac_sparsity",
-        "loss",
-        "tr_options",
-        "tr_solver",
-        "verbose",
-        "workers",
-    }
-)
-
-
-class OptimizeWarning(UserWarning):
-    """The fit has worked, but what comes with it is not to be relied on."""
+_OF_LEAST_SQUARES = {
+    "tr_solver": None,
+    "tr_options": None,
+    "jac_sparsity": None,
+    "workers": None,
+}
 
 
 @overload
@@ -73,8 +78,8 @@ def curve_fit(
     absolute_sigma: bool = False,
     check_finite: bool | None = None,
     bounds: Any = _UNBOUNDED,
-    method: Literal["lm"] | None = None,
-    jac: Callable[..., ArrayLike] | None = None,
+    method: Literal["lm", "trf", "dogbox"] | None = None,
+    jac: str | Callable[..., ArrayLike] | None = None,
     *,
     full_output: Literal[False] = False,
     nan_policy: Literal["raise", "omit"] | None = None,
@@ -91,8 +96,8 @@ def curve_fit(
     absolute_sigma: bool = False,
     check_finite: bool | None = None,
     bounds: Any = _UNBOUNDED,
-    method: Literal["lm"] | None = None,
-    jac: Callable[..., ArrayLike] | None = None,
+    method: Literal["lm", "trf", "dogbox"] | None = None,
+    jac: str | Callable[..., ArrayLike] | None = None,
     *,
     full_output: Literal[True],
     nan_policy: Literal["raise", "omit"] | None = None,
@@ -109,8 +114,8 @@ def curve_fit(
     absolute_sigma: bool = False,
     check_finite: bool | None = None,
     bounds: Any = _UNBOUNDED,
-    method: Literal["lm"] | None = None,
-    jac: Callable[..., ArrayLike] | None = None,
+    method: Literal["lm", "trf", "dogbox"] | None = None,
+    jac: str | Callable[..., ArrayLike] | None = None,
     *,
     full_output: bool = False,
     nan_policy: Literal["raise", "omit"] | None = None,
@@ -126,8 +131,8 @@ def curve_fit(
     absolute_sigma: bool = False,
     check_finite: bool | None = None,
     bounds: Any = _UNBOUNDED,
-    method: Literal["lm"] | None = None,
-    jac: Callable[..., ArrayLike] | None = None,
+    method: Literal["lm", "trf", "dogbox"] | None = None,
+    jac: str | Callable[..., ArrayLike] | None = None,
     *,
     full_output: bool = False,
     nan_policy: Literal["raise", "omit"] | None = None,
@@ -286,11 +291,7 @@ def curve_fit(
     >>> print(np.sqrt(np.diag(pcov)).round(4))
     [0.0071 0.0046 0.007 ]
     """
-    if method is not None and method != "lm":
-        raise ValueError(
-            f"method must be 'lm' or None, not {method!r}: there are no others, for "
-            "'lm' takes bounds here"
-        )
+    check_method(method)
     if check_finite is None:
         check_finite = nan_policy is None
     ydata = _floats(ydata, "ydata")
@@ -299,7 +300,8 @@ def curve_fit(
     if ydata.ndim > 1 or not ydata.size:
         raise ValueError(
             "ydata must be one number or a 1-D array of them, not of shape "
-            f"{ydata.shape}"
+            f"{ydata.shape}: an array of more dimensions can be made one by ravel(), "
+            "and what f returns too"
         )
     if nan_policy is not None and not check_finite:
         if nan_policy == "omit" and user_data is not None:
@@ -313,13 +315,23 @@ def curve_fit(
         p0, lower, upper = _start(f, p0, bounds)
     if sigma is not None:
         sigma, factor = _errors(sigma, ydata.size)
-    options = _options(kwargs, np.size(p0)) if kwargs else _DEFAULTS
+    elif absolute_sigma:
+        warn_of_absolute_sigma(stacklevel=2)
+    options = _DEFAULTS
+    as_least_squares = method in ("trf", "dogbox") or (
+        method is None and lower is not None
+    )
+    if kwargs or as_least_squares:
+        options = _options(kwargs, np.size(p0), as_least_squares)
 
     fit = _minpack.curve_fit(
         f, xdata, ydata, p0, sigma, factor, jac, lower, upper,
         absolute_sigma, check_finite, full_output, user_data, *options,
     )  # fmt: skip
     popt, pcov, info, known, idle = fit[:5]
+    observer = options[-1]
+    if observer is not None:
+        observer.print_end(_reason(info, options, popt.size, jac))
     if info not in SUCCESS:
         raise RuntimeError(
             f"No parameters found. {_reason(info, options, popt.size, jac)}"
@@ -367,43 +379,63 @@ def _why_not_known(
     )
 
 
-def _options(kwargs: dict[str, Any], n: int) -> tuple[Any, ...]:
-    """Read the keywords for n parameters as the compiled part takes them."""
+def _options(kwargs: dict[str, Any], n: int, as_least_squares: bool) -> tuple[Any, ...]:
+    """Read the keywords for n parameters as the compiled part takes them.
+
+    With bounds, or SciPy's methods for them, `maxfev` is a limit of `least_squares`.
+    """
     given = dict(kwargs)
     for name, other in (("maxfev", "max_nfev"), ("diag", "x_scale")):
         if name in given and other in given:
             raise TypeError(f"{other} and {name} say the same; only one can be given")
-    if "max_nfev" in given:
-        maxfev = given.pop("max_nfev")
-        given["maxfev"] = 0 if maxfev is None else maxfev
+    dense = {name: given.pop(name, None) for name in _OF_LEAST_SQUARES}
+    check_dense(**dense)
+    if as_least_squares:
+        name = "max_nfev" if "max_nfev" in given else "maxfev"
+        limit = given.pop(name, None)
+        if name == "maxfev" and limit == 0:
+            limit = None
+        given |= {"maxfev": evaluations(name, limit, 100 * n), "trials_only": True}
+    elif "max_nfev" in given:
+        limit = given.pop("max_nfev")
+        given["maxfev"] = 0 if limit is None else evaluations("max_nfev", limit, 0)
+    for name in ("ftol", "xtol", "gtol"):
+        if given.get(name, 0) is None:
+            given[name] = 0.0
     if "x_scale" in given:
-        given["diag"] = _inverse(given.pop("x_scale"), n)
+        given["diag"] = scales(given.pop("x_scale"), n)
+    if given.get("diff_step") is not None:
+        given["diff_step"] = positive("diff_step", given["diff_step"], n)
+    callback, verbose = given.pop("callback", None), given.pop("verbose", 0)
+    if callback is not None or verbose != 0:
+        given["observer"] = Observer(callback, verbose)
     for name in given.keys() - _OPTIONS.keys():
         if name == "args":
             raise ValueError(
                 "args is no argument here: f gets xdata and the parameters alone, and "
                 "a function that knows the rest can be its f"
             )
-        hint = "; least_squares has it" if name in _OF_LEAST_SQUARES else ""
-        raise TypeError(f"curve_fit has no argument {name!r}{hint}")
+        raise TypeError(f"curve_fit has no argument {name!r}")
     return tuple((_OPTIONS | given).values())
 
 
-def _inverse(x_scale: Any, n: int) -> _Vector | None:
-    """Make diag of x_scale."""
-    if isinstance(x_scale, str) and x_scale == "jac":
-        return None
-    scale = _floats(x_scale, "x_scale")
-    if scale.shape not in {(), (n,)} or not (np.isfinite(scale) & (scale > 0)).all():
-        raise ValueError(
-            f"x_scale must be 'jac', a positive number or {n} of them, not {x_scale!r}"
-        )
-    return np.full(n, 1 / scale)
+_MASKED = (
+    "leave them out, by an index of the others; or fill them with NaN and say "
+    "nan_policy='omit'"
+)
 
 
 def _floats(values: Any, name: str) -> _Vector:
+    """Return float64 numbers, and lose nothing on the way."""
+    refuse_masked(name, values, _MASKED)
     try:
-        return np.asarray(values, float)
+        array = np.asarray(values)
+        if array.dtype.kind == "c":
+            raise TypeError(
+                f"these are complex. {array.dtype} can be fitted as real numbers, one "
+                "half after the other: np.concatenate([z.real, z.imag])"
+            )
+        return np.asarray(array, float)
     except (TypeError, ValueError) as error:
         if type(error) not in (TypeError, ValueError):  # not NumPy's: pass unchanged
             raise
@@ -424,6 +456,11 @@ def _without_nan(
         xdata = _floats(xdata, "xdata, where there is a nan_policy,")
     x_missing = np.isnan(xdata)
     y_missing = np.isnan(ydata)
+    if np.isinf(ydata).any():
+        raise ValueError(
+            "ydata must be finite: there is infinity in it, which nan_policy does not "
+            "leave out"
+        )
     if not (x_missing.any() or y_missing.any()):
         return xdata, ydata, sigma
     if nan_policy == "raise":
@@ -446,7 +483,7 @@ def _start(
     f: Callable[..., Any], p0: ArrayLike | None, bounds: Any
 ) -> tuple[ArrayLike, _Vector | None, _Vector | None]:
     """Read or choose the start, and read the bounds."""
-    n = parameter_count(f) if p0 is None else np.size(p0)
+    n = parameter_count(f, bounds) if p0 is None else np.size(p0)
     pair = None if bounds is _UNBOUNDED else bounds_arrays(bounds, n)
     if pair is None:
         return np.ones(n) if p0 is None else p0, None, None
@@ -458,6 +495,7 @@ def _start(
 
 def _errors(sigma: Any, m: int) -> tuple[Any, NDArray[Any] | None]:
     """Tell standard deviations from a covariance C = L L', of which this is L'."""
+    refuse_masked("sigma", sigma, _MASKED)
     sigma = np.asarray(sigma)
     if sigma.shape in {(), (1,), (m,)}:
         return sigma, None
@@ -475,11 +513,13 @@ def _errors(sigma: Any, m: int) -> tuple[Any, NDArray[Any] | None]:
     raise ValueError("sigma must be a covariance matrix, which is positive definite")
 
 
-def _reason(info: int, options: tuple[Any, ...], n: int, jac: Any) -> str:
+def _reason(info: int | None, options: tuple[Any, ...], n: int, jac: Any) -> str:
     """Say why the fit ended."""
+    if info is None:
+        return "Stopped by the callback."
     named = dict(zip(_OPTIONS, options, strict=True))
     maxfev = operator.index(named["maxfev"]) if named["maxfev"] else 0
     if maxfev <= 0:
-        maxfev = (200 if jac is None else 100) * (n + 1)
+        maxfev = (100 if callable(jac) or jac == "cs" else 200) * (n + 1)
     limits = {name: named[name] for name in ("ftol", "xtol", "gtol", "factor")}
     return message(info, maxfev=maxfev, function="f", start="p0", **limits)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minpack import _minpack
 from minpack._arguments import bounds_arrays, check_start
+from minpack._observer import Observer
+from minpack._options import (
+    check_dense,
+    check_method,
+    evaluations,
+    positive,
+    scales,
+    tolerances,
+)
 from minpack._result import OptimizeResult
 from minpack._status import Info, idle_parameters, stopped_by_function
 
@@ -55,18 +63,18 @@ def least_squares(
     x0: ArrayLike,
     jac: str | Callable[..., ArrayLike] = "2-point",
     bounds: Any = _UNBOUNDED,
-    method: str = "lm",
-    ftol: float = 1e-8,
-    xtol: float = 1e-8,
-    gtol: float = 1e-8,
+    method: str | None = None,
+    ftol: float | None = 1e-8,
+    xtol: float | None = 1e-8,
+    gtol: float | None = 1e-8,
     x_scale: ArrayLike | None = None,
     loss: str | Callable[[_Vector], ArrayLike] = "linear",
     f_scale: float = 1.0,
     diff_step: ArrayLike | None = None,
-    tr_solver: None = None,
-    tr_options: None = None,
+    tr_solver: str | None = None,
+    tr_options: Mapping[str, Any] | None = None,
     jac_sparsity: None = None,
-    max_nfev: int | None = None,
+    max_nfev: float | None = None,
     verbose: int = 0,
     args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
@@ -100,15 +108,19 @@ def least_squares(
         ``jac(x, *args, **kwargs)``, which returns the dense matrix of shape (m, n):
         entry (i, j) is the derivative of residual i with respect to parameter j.
     bounds : pair of array_like, or an object with ``lb`` and ``ub``, optional
-        The lower and upper bounds, one number or one for each parameter; infinite
-        for none. A parameter with equal bounds is fixed.
-    method : {'lm'}, optional
-        The only method. It takes bounds and losses too.
+        The lower and upper bounds, one number or one for each parameter; infinite or
+        None for none. A parameter with equal bounds is fixed. A list of pairs (lower,
+        upper), one for each parameter, is understood unless there are two of them,
+        which are the lower and the upper bounds.
+    method : {None, 'lm', 'trf', 'dogbox'}, optional
+        All are names of the one algorithm, which takes bounds and losses too. With
+        'lm' no tolerance may be switched off.
     ftol, xtol, gtol : float, optional
         The fit ends once a step lowers the cost by a relative `ftol` at most, once
         the next one would change `x` by a relative `xtol` at most, or once the
         cosine of the angle between the residuals and each column of the Jacobian is
-        at most `gtol`. None may be below the machine epsilon.
+        at most `gtol`. None, or a number below the machine epsilon, with a warning,
+        switches one off, but not all of them.
     x_scale : array_like, 'jac' or None, optional
         The characteristic size of each parameter, in its units; None and 'jac' take
         it from the columns of the Jacobian.
@@ -130,9 +142,13 @@ def least_squares(
         Steps of the differences relative to the parameters, one or one for each. By
         default the square root of the spacing of the floating-point type that `fun`
         returns, or with '3-point' its cube root.
-    tr_solver, tr_options, jac_sparsity : None, optional
-        Of SciPy's other methods; anything but None is an error.
-    max_nfev : int, optional
+    tr_solver : {None, 'exact'}, optional
+        The Jacobian is always factorized.
+    tr_options : mapping, optional
+        There are none: None or empty.
+    jac_sparsity : None, optional
+        The Jacobian is dense.
+    max_nfev : number, optional
         The fit stops after so many evaluations of `fun`, those for differences not
         counted, at the end of an iteration. The default is 100 n.
     verbose : {0, 1, 2}, optional
@@ -177,7 +193,8 @@ def least_squares(
           a step is not finite, or a compiled function has stopped the fit, and ``jac``
           and ``grad`` are NaN; -2: the callback has stopped it;
         - ``message``: the same in words;
-        - ``success``: whether the status is positive.
+        - ``success``: whether the status is positive;
+        - ``method``: 'lm'.
 
     Raises
     ------
@@ -187,6 +204,11 @@ def least_squares(
         function returns is of a wrong shape.
     TypeError
         If an argument or what a function returns is of the wrong type.
+
+    Warns
+    -----
+    UserWarning
+        If a tolerance is below the machine epsilon, and so switched off.
 
     See Also
     --------
@@ -253,14 +275,9 @@ def least_squares(
     >>> fit.message
     'Stopped by the callback; x is the best point so far.'
     """
-    if (
-        method != "lm"
-        or tr_solver is not None
-        or tr_options is not None
-        or jac_sparsity is not None
-        or workers not in (None, 1)
-    ):
-        _refuse(method, tr_solver, tr_options, jac_sparsity, workers)
+    check_method(method)
+    check_dense(tr_solver, tr_options, jac_sparsity, workers)
+    ftol, xtol, gtol = tolerances(method, ftol=ftol, xtol=xtol, gtol=gtol)
     start = np.asarray(x0)
     if start.ndim > 1 or start.size == 0 or start.dtype.kind == "c":
         raise ValueError(
@@ -268,27 +285,23 @@ def least_squares(
             f"{start.shape} and dtype {start.dtype}"
         )
     n = start.size
-    lower = upper = diag = steps = observer = None
+    lower = upper = steps = observer = None
     if bounds is not _UNBOUNDED:
         pair = bounds_arrays(bounds, n)
         if pair is not None:
             lower, upper = pair
             check_start("x0", np.atleast_1d(start), lower, upper)
-    if x_scale is not None and not (isinstance(x_scale, str) and x_scale == "jac"):
-        diag = 1 / _positive("x_scale", x_scale, n, "'jac', ")
+    diag = scales(x_scale, n)
     if diff_step is not None:
-        steps = _positive("diff_step", diff_step, n)
-    if max_nfev is None:
-        max_nfev = 100 * n
-    elif max_nfev <= 0:
-        raise ValueError(f"max_nfev must be a positive integer, not {max_nfev}")
+        steps = positive("diff_step", diff_step, n)
+    limit = evaluations("max_nfev", max_nfev, 100 * n)
     if callback is not None or verbose != 0:
-        observer = _Observer(callback, verbose)
+        observer = Observer(callback, verbose)
 
     x, cost, fvec, jacobian, grad, optimality, active, nfev, njev, info = (
         _minpack.least_squares(
             fun, start, jac, lower, upper, ftol, xtol, gtol, diag, loss, f_scale,
-            steps, max_nfev, args, dict(kwargs) if kwargs else None, m, user_data,
+            steps, limit, args, dict(kwargs) if kwargs else None, m, user_data,
             observer,
         )
     )  # fmt: skip
@@ -308,9 +321,11 @@ def least_squares(
         active_mask=active,
         nfev=nfev,
         njev=None if isinstance(jac, str) else njev,
+        method="lm",
     )
-    if observer is not None and verbose:
-        observer.print_summary(result)
+    if observer is not None:
+        observer.nfev = nfev  # the last trial point may not have been an iterate
+        observer.print_end(message)
     return result
 
 
@@ -337,124 +352,3 @@ def _ending(info: int | None) -> tuple[int, str]:
         return _FAILED, f"{stopped_by_function(info)} x is the best point so far."
     status = _STOPPED if info is None else _STATUS[Info(info)]
     return status, _MESSAGES[status]
-
-
-def _refuse(
-    method: str, tr_solver: Any, tr_options: Any, jac_sparsity: Any, workers: Any
-) -> None:
-    """Raise the error for what belongs to SciPy's other methods."""
-    if method in ("trf", "dogbox"):
-        raise ValueError(
-            f"method must be 'lm', not {method!r}: here it takes bounds and losses"
-        )
-    if method != "lm":
-        raise ValueError(f"method must be 'lm', not {method!r}")
-    if workers not in (None, 1):
-        raise ValueError(
-            f"workers must be None or 1, not {workers!r}: differences are evaluated "
-            "one after the other"
-        )
-    for name, value in (
-        ("tr_solver", tr_solver),
-        ("tr_options", tr_options),
-        ("jac_sparsity", jac_sparsity),
-    ):
-        if value is not None:
-            shown = repr(value) if isinstance(value, str) else type(value).__name__
-            raise ValueError(
-                f"{name} must be None, not {shown}: the Jacobian is dense and always "
-                "factorized"
-            )
-
-
-def _positive(name: str, value: Any, n: int, other: str = "") -> _Vector:
-    """Read one positive number for each parameter, or one for all."""
-    wrong = ValueError(
-        f"{name} must be {other}a positive number or one for each of the {n} "
-        f"parameters, not {value!r}"
-    )
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiu" or array.shape not in ((), (n,)):
-        raise wrong
-    if not (np.isfinite(array).all() and (array > 0).all()):
-        raise wrong
-    return np.full(n, array, dtype=float)
-
-
-class _Observer:
-    """Shows each new iterate to a callback and, with verbose 2, on the screen."""
-
-    def __init__(self, callback: Callable[..., Any] | None, verbose: int) -> None:
-        if verbose not in (0, 1, 2):
-            raise ValueError(f"verbose must be 0, 1 or 2, not {verbose!r}")
-        if callback is not None and not callable(callback):
-            raise TypeError(f"callback must be callable, not {callback!r}")
-        self.callback = callback
-        self.takes_result = callback is not None and _takes_result(callback)
-        self.prints = verbose == 2
-        self.first_cost: float | None = None
-        self.x = np.empty(0)
-        self.cost = 0.0
-
-    def __call__(
-        self,
-        x: _Vector,
-        fvec: _Vector,
-        cost: float,
-        nit: int,
-        nfev: int,
-        optimality: float,
-    ) -> bool:
-        """Look at an iterate, and say whether to stop."""
-        if nit == 0:
-            self.first_cost = cost
-        if self.prints:
-            self.print_row(x, cost, nit, nfev, optimality)
-        if self.callback is None or nit == 0:
-            return False
-        try:
-            if self.takes_result:
-                answer = self.callback(
-                    intermediate_result=OptimizeResult(
-                        x=x,
-                        fun=fvec,
-                        cost=cost,
-                        optimality=optimality,
-                        nit=nit,
-                        nfev=nfev,
-                    )
-                )
-            else:
-                answer = self.callback(x)
-        except StopIteration:
-            return True
-        return isinstance(answer, bool | np.bool_) and bool(answer)
-
-    def print_row(
-        self, x: _Vector, cost: float, nit: int, nfev: int, optimality: float
-    ) -> None:
-        if nit == 0:
-            header = ("Iteration", "Total nfev", "Cost", "Cost reduction", "Step norm")
-            print("".join(f"{title:^15}" for title in (*header, "Optimality")))
-            progress = " " * 30
-        else:
-            step = float(np.linalg.norm(x - self.x))
-            progress = f"{self.cost - cost:^15.2e}{step:^15.2e}"
-        print(f"{nit:^15}{nfev:^15}{cost:^15.4e}{progress}{optimality:^15.2e}")
-        self.x, self.cost = x.copy(), cost  # the callback may change its x
-
-    def print_summary(self, result: OptimizeResult) -> None:
-        first = result.cost if self.first_cost is None else self.first_cost
-        print(result.message)
-        print(
-            f"{result.nfev} evaluations, cost {first:.4e} at x0 and {result.cost:.4e} "
-            f"at x, optimality {result.optimality:.2e}."
-        )
-
-
-def _takes_result(callback: Callable[..., Any]) -> bool:
-    """Whether the only parameter is called intermediate_result."""
-    try:
-        return [*inspect.signature(callback).parameters] == ["intermediate_result"]
-    except (TypeError, ValueError):
-        return False

@@ -86,7 +86,7 @@ def curve_fit(
     p0: ArrayLike,
     sigma: ArrayLike | None,  # (m,), (1,) or ()
     factor_of_covariance: _Vector | None,  # (m, m), L' of the covariance L L'
-    jac: Callable[..., ArrayLike] | None,
+    jac: str | Callable[..., ArrayLike] | None,
     lower: _Vector | None,  # (n,)
     upper: _Vector | None,  # (n,)
     absolute_sigma: bool,
@@ -102,13 +102,19 @@ def curve_fit(
     factor: float,
     diag: ArrayLike | None,
     kernels: str,
+    loss: str | Callable[[_Vector], ArrayLike],
+    f_scale: float,
+    diff_step: _Vector | None,
+    trials_only: bool,  # nfev and maxfev do not count differences
+    observer: Callable[[_Vector, _Vector, float, int, int, float], bool] | None,
     /,
 ) -> tuple[Any, ...]:
     """Fit a model.
 
-    The result is (popt, pcov, info, what is known of pcov, the parameters without effect
-    at popt); where full_output is true, the rest of the long result of leastsq follows,
-    from fvec to qtf, and the active mask, or None where there are no bounds.
+    The result is (popt, pcov, info or None where the observer has stopped the fit, what
+    is known of pcov, the parameters without effect at popt). Where full_output is true,
+    the rest of the long result of leastsq follows, from fvec to qtf, and then the
+    active mask or, where there are no bounds, None.
     """
 
 class _Batch:
@@ -145,6 +151,7 @@ def batch(
     xtol: float,
     gtol: float,
     maxfev: int,
+    trials_only: bool,  # nfev and maxfev do not count differences
 ) -> _Batch:
     """Make what the workers of a batch of fits share."""
 

@@ -69,7 +69,7 @@ def stopped_by_function(info: int) -> str:
 def idle_parameters(
     idle: Sequence[int], n: int, values: str, names: Sequence[str] = ()
 ) -> str:
-    """Say which of n parameters have no effect on some values; "" where all have one."""
+    """Say which of n parameters have no effect on the values; "" where all have one."""
     if not idle:
         return ""
     if len(idle) == n:

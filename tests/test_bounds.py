@@ -12,7 +12,7 @@ import scipy.optimize
 from numpy.typing import NDArray
 
 import minpack
-from problems import mgh, positive, nist
+from problems import mgh, nist, positive
 from problems.bounded import PROBLEMS, Problem
 from problems.positive import PositiveFit
 
@@ -212,7 +212,7 @@ def test_the_covariance_of_bounds_that_do_not_bind_is_the_usual_one() -> None:
 
 
 def test_a_linear_problem_takes_two_steps() -> None:
-    """A step is the exact minimum of the model, once the first one has shown it right."""
+    """A step is the exact minimum of the model, once the first has shown it right."""
     rng = np.random.default_rng(5)
     matrix, right = rng.normal(size=(60, 20)), rng.normal(size=60)
     fit = minpack.least_squares(
@@ -292,7 +292,9 @@ def test_bounds_of_0_lead_to_the_minimum_as_often_as_in_scipy(name: str) -> None
 def projected_cosine(fit: minpack.OptimizeResult) -> float:
     """The largest cosine between residuals and columns, but for what bounds hold."""
     lengths = np.linalg.norm(fit.jac, axis=0) * np.linalg.norm(fit.fun)
-    cosines = np.divide(fit.grad, lengths, out=np.zeros(len(lengths)), where=lengths > 0)
+    cosines = np.divide(
+        fit.grad, lengths, out=np.zeros(len(lengths)), where=lengths > 0
+    )
     return float(np.abs(cosines[fit.active_mask * cosines >= 0]).max(initial=0))
 
 

@@ -217,6 +217,7 @@ def scipys(**call: Any) -> Any:
     return pytest.importorskip("scipy.optimize").curve_fit(**call)
 
 
+@pytest.mark.filterwarnings("ignore:absolute_sigma")
 @pytest.mark.parametrize("absolute_sigma", [False, True])
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_the_result_is_that_of_scipy(call: Call, absolute_sigma: bool) -> None:
@@ -270,6 +271,7 @@ def test_the_signature_is_that_of_scipy_and_user_data() -> None:
     ]
 
 
+@pytest.mark.filterwarnings("ignore:absolute_sigma")
 @pytest.mark.parametrize("kernels", ["fast", "reference"])
 @pytest.mark.parametrize("sigma", [None, SIGMA], ids=["plain", "sigma"])
 def test_the_fit_is_that_of_leastsq(kernels: str, sigma: Any) -> None:
@@ -440,6 +442,23 @@ ARGUMENTS: dict[str, Bad] = {
     "omitting all": Bad(
         fit(xdata=X * np.nan, nan_policy="omit"), TypeError, "3 parameters .* 0 data"
     ),
+    "ydata masked": Bad(
+        fit(ydata=np.ma.masked_less(Y, 1)), TypeError, "^ydata .*masked", ""
+    ),
+    "xdata masked": Bad(
+        fit(xdata=np.ma.masked_less(X, 1)), TypeError, "^xdata .*masked", ""
+    ),
+    "sigma masked": Bad(
+        fit(sigma=np.ma.masked_less(SIGMA, 0.1)), TypeError, "^sigma .*masked", ""
+    ),
+    "ydata complex": Bad(fit(ydata=Y + 1j), TypeError, "^ydata .*complex.* z.imag", ""),
+    "xdata complex": Bad(fit(xdata=X + 1j), TypeError, "^xdata .*complex", ""),
+    "ydata infinite, where NaN is left out": Bad(
+        fit(ydata=np.append(Y[1:], np.inf), nan_policy="omit"),
+        ValueError,
+        "^ydata .*infinity .*nan_policy",
+        "",
+    ),
     # sigma
     "sigma of the wrong length": Bad(
         fit(sigma=SIGMA[1:]), ValueError, r"sigma.*\(29,\)"
@@ -473,16 +492,37 @@ ARGUMENTS: dict[str, Bad] = {
         fit(p0=[1, 1], bounds=([0, 0, 0], 5)), ValueError, "bounds"
     ),
     # What else there is
-    "jac in a word": Bad(fit(jac="2-point"), TypeError, "^jac "),
+    "jac in a word": Bad(fit(jac="4-point"), ValueError, "^jac ", "TypeError"),
+    "jac a number": Bad(fit(jac=3), TypeError, "^jac "),
     "method unknown": Bad(fit(method="simplex"), ValueError, "method"),
-    "trf": Bad(fit(method="trf"), ValueError, "'lm' takes bounds", ""),
-    "dogbox": Bad(fit(method="dogbox"), ValueError, "'lm' takes bounds", ""),
+    "lsmr": Bad(
+        fit(method="trf", tr_solver="lsmr", tr_options={"damp": 1}),
+        ValueError,
+        "tr_solver",
+        "",
+    ),
+    "a sparse Jacobian": Bad(
+        fit(method="trf", jac_sparsity=np.ones((M, 3)), tr_solver="exact"),
+        ValueError,
+        "jac_sparsity",
+    ),
+    "workers": Bad(
+        fit(method="trf", workers=2), ValueError, "workers", "AttributeError"
+    ),
     "args": Bad(fit(args=(1,)), ValueError, "args"),
     "an unknown keyword": Bad(fit(xtolerance=1), TypeError, "'xtolerance'"),
     "Dfun": Bad(fit(Dfun=decay_jacobian), TypeError, "'Dfun'"),
     "x0": Bad(fit(x0=[1, 1, 1]), TypeError, "'x0'"),
-    "loss": Bad(fit(loss="soft_l1"), TypeError, "'loss'.* least_squares"),
-    "verbose": Bad(fit(verbose=2), TypeError, "'verbose'.* least_squares"),
+    "loss unknown": Bad(fit(method="trf", loss="L1"), ValueError, "loss .*'L1'"),
+    "f_scale negative": Bad(
+        fit(method="trf", loss="huber", f_scale=-1), ValueError, "f_scale", ""
+    ),
+    "verbose unknown": Bad(fit(method="trf", verbose=3), ValueError, "verbose"),
+    "diff_step negative": Bad(
+        fit(method="trf", diff_step=-1e-3), ValueError, "diff_step", ""
+    ),
+    "callback a number": Bad(fit(method="trf", callback=3), TypeError, "callback"),
+    "max_nfev zero": Bad(fit(method="trf", max_nfev=0), ValueError, "max_nfev"),
     "maxfev twice": Bad(fit(maxfev=10, max_nfev=10), TypeError, "maxfev"),
     "maxfev in text": Bad(fit(maxfev="many"), TypeError, "maxfev"),
     "maxfev None": Bad(fit(maxfev=None), TypeError, "maxfev"),
@@ -823,3 +863,164 @@ def test_the_bounds_are_not_changed() -> None:
     curve_fit(**fit(bounds=(lower, upper)))
     assert lower.tolist() == [0.0, 0.0, 0.7]
     assert upper.tolist() == [9.0, 9.0, 9.0]
+
+
+# What SciPy's function hands to least_squares ---------------------------------
+
+BOUNDS = ([0, 0, -np.inf], [5, 5, 2.0])
+HANDED: dict[str, Call] = {
+    "loss": {"loss": "soft_l1"},
+    "a loss and its scale": {"loss": "cauchy", "f_scale": 0.1},
+    "a loss of one's own": {
+        "loss": lambda z: np.stack([2 * (1 + z) ** 0.5 - 2, (1 + z) ** -0.5,
+                                    -0.5 * (1 + z) ** -1.5]),
+        "f_scale": 0.1,
+    },
+    "a loss, sigma": {"loss": "huber", "sigma": SIGMA, "f_scale": 0.5},
+    "a loss, jac": {"loss": "huber", "jac": decay_jacobian, "f_scale": 0.1},
+    "2-point": {"jac": "2-point"},
+    "3-point": {"jac": "3-point"},
+    "3-point, sigma": {"jac": "3-point", "sigma": SIGMA},
+    "cs": {"jac": "cs"},
+    "cs, covariance": {"jac": "cs", "sigma": COVARIANCE},
+    "x_scale": {"x_scale": [1.0, 2.0, 0.5]},
+    "diff_step": {"diff_step": 1e-6},
+    "diff_step of each": {"diff_step": [1e-6, 1e-7, 1e-5], "jac": "3-point"},
+    "max_nfev": {"max_nfev": 1e4},
+    "max_nfev None": {"max_nfev": None},
+    "maxfev": {"maxfev": 1e5},
+    "tolerances": {"ftol": None, "gtol": None},
+    "tr_solver": {"tr_solver": "exact", "tr_options": {}},
+    "absolute sigma": {"sigma": SIGMA, "absolute_sigma": True, "jac": "3-point"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["trf", "dogbox", None])
+@pytest.mark.parametrize("options", HANDED.values(), ids=HANDED)
+def test_what_scipy_hands_to_least_squares_is_taken(
+    options: Call, method: str | None
+) -> None:
+    call = fit(bounds=BOUNDS, method=method, **options)
+    popt, pcov, info, mesg, ier = curve_fit(**call, full_output=True)
+    exact = {"ftol": 1e-13, "xtol": 1e-13, "gtol": 1e-13}
+    theirs, their_cov = scipys(**call | exact)
+    np.testing.assert_allclose(popt, theirs, rtol=1e-4)
+    if "loss" not in options:  # whose Hessian is another approximation there
+        np.testing.assert_allclose(pcov, their_cov, rtol=2e-3)
+    assert ier in (1, 2, 3, 4)
+    assert mesg.startswith("Converged")
+    assert info["fvec"].shape == (M,)
+
+
+@pytest.mark.parametrize("method", ["trf", "dogbox", "lm", None])
+def test_every_name_is_that_of_the_one_algorithm(method: str | None) -> None:
+    popt, pcov = curve_fit(**fit(method=method))
+    plain, plain_cov = curve_fit(**fit())
+    np.testing.assert_array_equal(popt, plain)
+    np.testing.assert_array_equal(pcov, plain_cov)
+
+
+@pytest.mark.parametrize("loss", ["soft_l1", "huber", "cauchy", "arctan"])
+def test_the_covariance_with_a_loss_is_that_of_the_weighted_residuals(
+    loss: str,
+) -> None:
+    popt, pcov = curve_fit(**fit(loss=loss, f_scale=0.1, jac="3-point"))
+    end = minpack.least_squares(
+        lambda p: decay(X, *p) - Y, popt, "3-point", loss=loss, f_scale=0.1
+    )
+    variance = 2 * end.cost / (M - 3)
+    expected = variance * np.linalg.inv(end.jac.T @ end.jac)
+    np.testing.assert_allclose(pcov, expected, rtol=1e-3)
+
+
+def test_with_bounds_the_limit_leaves_differences_out() -> None:
+    """As in SciPy, where it is then that of least_squares."""
+    call = fit(bounds=BOUNDS, p0=[0.1, 4, 1])
+    *_, info, _, _ = curve_fit(**call, full_output=True)
+    trials = info["nfev"]
+    curve_fit(**call, maxfev=trials)
+    with pytest.raises(RuntimeError, match=f"maxfev = {trials - 1}"):
+        curve_fit(**call, maxfev=trials - 1)
+    *_, info, _, _ = curve_fit(**fit(p0=[0.1, 4, 1], full_output=True))
+    assert info["nfev"] > trials
+
+
+def test_a_callback_sees_the_iterates_and_may_stop_the_fit() -> None:
+    seen = []
+    curve_fit(**fit(method="trf", callback=lambda x: seen.append(x)))
+    assert len(seen) > 2
+    with pytest.raises(RuntimeError, match="Stopped by the callback"):
+        curve_fit(**fit(bounds=BOUNDS, callback=lambda intermediate_result: True))
+
+
+def test_verbose_prints_the_iterates_and_the_end(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    curve_fit(**fit(bounds=BOUNDS, verbose=2))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:2] == ["Iteration", "Total"]
+    assert lines[-2].startswith("Converged")
+    assert "optimality" in lines[-1]
+    curve_fit(**fit(bounds=BOUNDS, verbose=1))
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "bounds", [([0, 0, 0], 9), (None, [9, 9, 9]), [(0, 9), (0, None), (0, 9)]]
+)
+def test_bounds_tell_the_number_of_parameters(bounds: Any) -> None:
+    popt, _ = curve_fit(lambda x, *p: decay(x, *p), X, Y, bounds=bounds)
+    np.testing.assert_allclose(popt, curve_fit(**fit())[0], rtol=1e-4)
+
+
+def test_one_complex_value_stands_for_all() -> None:
+    popt, _ = curve_fit(lambda x, a: a * a, X, Y, jac="cs")
+    assert popt[0] == pytest.approx(np.sqrt(Y.mean()), rel=1e-6)
+
+
+# Data that would be misread ----------------------------------------------------
+
+
+def test_a_mask_that_hides_nothing_is_none() -> None:
+    plain, _ = curve_fit(**fit())
+    masked, _ = curve_fit(**fit(ydata=np.ma.masked_less(Y, -99)))
+    np.testing.assert_array_equal(masked, plain)
+
+
+def test_two_dimensions_of_ydata_want_ravel() -> None:
+    with pytest.raises(ValueError, match=r"ydata .*\(5, 6\): .*ravel"):
+        curve_fit(**fit(ydata=Y.reshape(5, 6)))
+
+
+def test_absolute_sigma_without_sigma_is_warned_of() -> None:
+    with pytest.warns(OptimizeWarning, match="no sigma"):
+        _, pcov = curve_fit(**fit(absolute_sigma=True))
+    _, scaled = curve_fit(**fit(sigma=1.0, absolute_sigma=True))
+    np.testing.assert_allclose(pcov, scaled, rtol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1e-170, 1e-160, 1e160, 1e170])
+def test_the_covariance_does_not_overflow_on_its_way(size: float) -> None:
+    """Slopes of 1e170 have a variance beyond float64, but a rate of 1.3 has not."""
+
+    def scaled(x: Any, a: Any, b: Any, c: Any) -> Any:
+        return size * decay(x, a, b, c)
+
+    popt, pcov = curve_fit(scaled, X, size * Y)
+    plain, plain_cov = curve_fit(**fit())
+    np.testing.assert_allclose(popt, plain, rtol=1e-6)
+    np.testing.assert_allclose(pcov, plain_cov, rtol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1e-170, 1e170])
+def test_a_covariance_out_of_range_is_said_to_be(size: float) -> None:
+    with pytest.warns(OptimizeWarning, match="out of the range of float64"):
+        _, pcov = curve_fit(decay, X, size * Y, [2 * size, 1, size])
+    assert np.isinf(pcov).all()
+
+
+def test_what_leaves_the_covariance_open_is_named() -> None:
+    with pytest.warns(OptimizeWarning, match="as few data as parameters"):
+        curve_fit(lambda x, a, b: a * x + b, [0, 1], [1, 3])
+    with pytest.warns(OptimizeWarning, match="derivatives of f .* depend on"):
+        curve_fit(lambda x, a, b: (a + b) * x, [0, 1, 0], [1, 3, 4])

@@ -88,7 +88,7 @@ def test_the_signature_is_scipys_but_for_the_default_method(optimize):
     assert ours == parameters(optimize.least_squares)
     only = inspect.Parameter.KEYWORD_ONLY
     assert [m, user_data] == [("m", only, None), ("user_data", only, None)]
-    assert inspect.signature(least_squares).parameters["method"].default == "lm"
+    assert inspect.signature(least_squares).parameters["method"].default is None
 
 
 @each_jac
@@ -96,7 +96,7 @@ def test_the_signature_is_scipys_but_for_the_default_method(optimize):
 def test_the_result_is_scipys(optimize, jac, x_scale):
     ours = least_squares(decay, START, jac, x_scale=x_scale)
     theirs = optimize.least_squares(decay, START, jac, method="lm", x_scale=x_scale)
-    assert ours.keys() == theirs.keys()
+    assert ours.keys() == theirs.keys() | {"method"}
     for name in ("x", "cost", "fun", "jac"):
         np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-5, atol=1e-6)
         assert np.shape(ours[name]) == np.shape(theirs[name])
@@ -287,7 +287,7 @@ def test_differences_stay_within_the_bounds(jac, x0):
 def test_complex_steps_want_complex_residuals():
     with pytest.raises(TypeError, match=r"jac='cs'.*fun must return complex.*float64"):
         least_squares(lambda x: np.abs(x), [1.0], "cs")
-    with pytest.raises(ValueError, match="as many residuals"):
+    with pytest.raises(ValueError, match="as many numbers"):
         least_squares(
             lambda x: x[:1] if np.iscomplexobj(x) else x, [1.0, 2.0], jac="cs"
         )
@@ -674,8 +674,8 @@ def test_verbose_1_prints_the_end_alone(capsys):
     assert message == fit.message
     first = 0.5 * np.sum(decay(np.array(START)) ** 2)
     assert summary == (
-        f"{fit.nfev} evaluations, cost {first:.4e} at x0 and {fit.cost:.4e} at x, "
-        f"optimality {fit.optimality:.2e}."
+        f"{fit.nfev} evaluations, cost {first:.4e} at the start and {fit.cost:.4e} at "
+        f"the end, optimality {fit.optimality:.2e}."
     )
     least_squares(decay, START)
     assert capsys.readouterr().out == ""
@@ -748,20 +748,22 @@ def test_a_difference_that_is_not_finite_ends_the_fit(jac, loss):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "trf"}, "method must be 'lm', not 'trf'.*bounds and losses"),
-        ({"method": "dogbox"}, "bounds and losses"),
-        ({"method": "bfgs"}, "method must be 'lm', not 'bfgs'"),
-        ({"tr_solver": "exact"}, "tr_solver must be None, not 'exact'"),
-        ({"tr_options": {}}, "tr_options must be None"),
+        ({"method": "bfgs"}, "method must be 'lm', 'trf', 'dogbox' .* not 'bfgs'"),
+        ({"method": 3}, "method must be .* not 3"),
+        ({"method": ["lm"]}, "method must be .* not "),
+        ({"tr_solver": "lsmr"}, "tr_solver must be None or 'exact', not 'lsmr'"),
+        ({"tr_options": {"maxiter": 3}}, "tr_options must be None or empty.*maxiter"),
         ({"jac_sparsity": [1]}, "jac_sparsity must be None"),
         ({"workers": 2}, "workers must be None or 1, not 2"),
         ({"workers": map}, "workers must be None or 1"),
         ({"jac": "4-point"}, "jac must be '2-point'.*'4-point'"),
         ({"jac": None}, "jac must be .*None"),
-        ({"ftol": 1e-17}, "ftol must be at least.*1e-17"),
-        ({"xtol": None}, "xtol must be at least.*None"),
-        ({"gtol": 0.0}, "gtol must be at least.*0.0"),
+        ({"method": "lm", "ftol": 1e-17}, "ftol must be at least.*1e-17"),
+        ({"method": "lm", "xtol": None}, "xtol must be at least.*None"),
+        ({"method": "lm", "gtol": 0.0}, "gtol must be at least.*0.0"),
         ({"gtol": np.nan}, "gtol must be at least.*nan"),
+        ({"ftol": None, "xtol": None, "gtol": None}, "must not all be None"),
+        ({"ftol": 0, "xtol": None, "gtol": 0.0}, "must not all be None"),
         ({"x_scale": "auto"}, "x_scale must be 'jac', a positive number.*'auto'"),
         ({"x_scale": -1.0}, "x_scale must be"),
         ({"x_scale": [1.0, 0.0, 1.0]}, "x_scale must be"),
@@ -773,6 +775,8 @@ def test_a_difference_that_is_not_finite_ends_the_fit(jac, loss):
         ({"f_scale": 0.0}, "f_scale must be a positive number, not 0.0"),
         ({"f_scale": np.nan}, "f_scale must be"),
         ({"max_nfev": 0}, "max_nfev must be a positive integer, not 0"),
+        ({"max_nfev": -1.5}, "max_nfev must be positive, not -1.5"),
+        ({"max_nfev": np.nan}, "max_nfev must be positive, not nan"),
         ({"verbose": 3}, "verbose must be 0, 1 or 2, not 3"),
         ({"x0": [[1.0, 2.0]]}, r"x0 must be .*\(1, 2\)"),
         ({"x0": []}, r"x0 must be .*\(0,\)"),
@@ -795,7 +799,7 @@ def test_a_value_that_makes_no_sense_is_a_value_error(options, message):
         ({"fun": 3}, "fun must be callable, not int"),
         ({"fun": lambda x: ["a", "b", "c"]}, "fun must return real numbers"),
         ({"ftol": "small"}, "ftol must be a real number, not str"),
-        ({"max_nfev": 10.5}, "max_nfev must be an integer, not float"),
+        ({"max_nfev": "10"}, "max_nfev must be a number or None, not str"),
         ({"callback": 3}, "callback must be callable, not 3"),
         ({"kwargs": {"a": 1}}, "unexpected keyword argument"),
         ({"kwargs": {1: 1}}, "the keys of kwargs must be text, not 1"),
@@ -807,6 +811,59 @@ def test_a_value_that_makes_no_sense_is_a_value_error(options, message):
 def test_an_argument_of_a_wrong_type_is_a_type_error(options, message):
     with pytest.raises(TypeError, match=message):
         least_squares(**{"fun": decay, "x0": START} | options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"method": "trf"},
+        {"method": "dogbox"},
+        {"method": "lm"},
+        {"method": None},
+        {"tr_solver": "exact"},
+        {"tr_options": {}},
+        {"jac_sparsity": None},
+        {"workers": 1},
+        {"workers": None},
+        {"max_nfev": None},
+        {"max_nfev": 1e4},
+        {"max_nfev": np.inf},
+        {"max_nfev": np.int64(500)},
+        {"ftol": None, "gtol": 1e-8},
+        {"xtol": None},
+        {"gtol": None},
+        {"bounds": (None, None)},
+        {"bounds": [(None, None), (0, None), (None, 9)]},
+        {"bounds": ([None, 0, None], [None, None, 9.0])},
+        {"bounds": ((-np.inf, 0, -np.inf), (np.inf, np.inf, 9))},
+    ],
+    ids=label,
+)
+def test_what_scipys_methods_take_is_taken(options):
+    fit = least_squares(decay, START, **options)
+    assert fit.success
+    assert fit.method == "lm"
+    np.testing.assert_allclose(fit.x, least_squares(decay, START).x, rtol=1e-4)
+
+
+def test_a_list_of_pairs_bounds_each_parameter():
+    fit = least_squares(decay, START, bounds=[(0, 1.5), (0.1, None), (None, 2)])
+    same = least_squares(decay, START, bounds=([0, 0.1, -np.inf], [1.5, np.inf, 2]))
+    np.testing.assert_array_equal(fit.x, same.x)
+    assert fit.active_mask[0] == 1
+    one = least_squares(lambda x: x - 3, [1.0], bounds=[(0, 2)])
+    assert one.x == [2]
+
+
+def test_two_bounds_of_two_parameters_are_lower_and_upper_ones():
+    fit = least_squares(lambda x: x - 7, [1.0, 2.0], bounds=[(0, 1), (2, 3)])
+    np.testing.assert_array_equal(fit.x, [2, 3])
+
+
+def test_a_tolerance_below_rounding_is_switched_off_with_a_warning():
+    with pytest.warns(UserWarning, match="xtol = 1e-17 is below the machine epsilon"):
+        fit = least_squares(decay, START, xtol=1e-17, ftol=1e-12)
+    assert fit.success
 
 
 def test_a_jacobian_that_is_no_dense_array_is_refused():

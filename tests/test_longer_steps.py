@@ -1,4 +1,4 @@
-"""Differences carry information: error bars where a parameter is fitted to 0, tiny starts.
+"""Differences carry information: errors of parameters fitted to 0, and tiny starts.
 
 MINPACK's step is a fixed part of a parameter. Next to 0 it changes nothing but the last
 bits of the residuals, and the column of the Jacobian is zero or noise.
@@ -175,9 +175,7 @@ def test_the_residuals_may_be_weighed() -> None:
     sigma = np.linspace(0.5, 2, x.size)
     y -= np.average(y, weights=sigma**-2)
     x -= np.average(x, weights=sigma**-2)
-    _, pcov = minpack.curve_fit(
-        model.f, x, y, [1, 1], sigma=sigma, absolute_sigma=True
-    )
+    _, pcov = minpack.curve_fit(model.f, x, y, [1, 1], sigma=sigma, absolute_sigma=True)
     assert pcov[1, 1] == pytest.approx(1 / np.sum(sigma**-2), rel=1e-4)
 
 
@@ -383,7 +381,7 @@ def test_several_parameters_without_effect_are_named() -> None:
 def test_residuals_that_take_steps_are_no_silent_success(
     steps: Callable[[Array], Array],
 ) -> None:
-    """Integers, or nothing at all: the Jacobian is zero, and the fit stays at its start."""
+    """Integers, or nothing: the Jacobian is zero, and the fit stays at its start."""
     x = np.arange(5.0)
 
     def residuals(p: Array) -> Array:

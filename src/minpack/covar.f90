@@ -77,8 +77,8 @@ contains
 
    !> The same of a model without the parameters that are fixed: their rows and columns of
    !> cov are zero. The factor of the other columns of J is that of their columns of R.
-   subroutine covar_of_some(n, ldr, r, ipvt, fixed, scale, cov, work, singular, pivots, wa1, wa2, &
-                            wa3, wa4, wa5, a)
+   subroutine covar_of_some(n, ldr, r, ipvt, fixed, scale, cov, work, singular, pivots, &
+                            wa1, wa2, wa3, wa4, wa5, a)
       integer(c_int), intent(in) :: n           !< order of R
       integer(c_int), intent(in) :: ldr         !< leading dimension of r
       real(wp), intent(in) :: r(ldr, n)         !< R, in the upper triangle

@@ -391,8 +391,8 @@ contains
          sets(:, 2) = merge(1, 0, lower == upper)
          if (any(sets(:, 2) /= 0)) then
             call covar_of_some(s%n, s%ldfjac, r, ipvt, sets(:, 2), scale, cov, work, &
-                               singular, sets(:, 3), w(:, 1), w(:, 2), w(:, 3), w(:, 4), w(:, 5), &
-                               w(:, bounds_vectors + 1:))
+                               singular, sets(:, 3), w(:, 1), w(:, 2), w(:, 3), w(:, 4), &
+                               w(:, 5), w(:, bounds_vectors + 1:))
             return
          end if
       end if

@@ -1,8 +1,8 @@
 !> What the drivers share: a state from the classic arguments, and the loop around
 !> C functions.
 module lm_driver
-   use, intrinsic :: iso_c_binding, only: c_int, c_double, c_ptr, c_loc, c_null_ptr, c_f_pointer, &
-      c_size_t
+   use, intrinsic :: iso_c_binding, only: c_int, c_double, c_ptr, c_loc, c_null_ptr
+   use, intrinsic :: iso_c_binding, only: c_f_pointer, c_size_t
    use lm_types
    use lm, only: lm_start, lm_step, lm_reference_kernels
    implicit none

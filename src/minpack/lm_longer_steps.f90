@@ -53,7 +53,8 @@ contains
       s%tries = -1
       s%watching = 0
       s%gathered = 0
-      s%relative_step = merge(cube_root_of_epsmch, sqrt(larger(s%epsfcn, epsmch)), s%points == 3)
+      s%relative_step = merge(cube_root_of_epsmch, sqrt(larger(s%epsfcn, epsmch)), &
+                              s%points == 3)
       if (.not. c_associated(s%watch)) return
       call c_f_pointer(s%x, x, [s%n])
       call c_f_pointer(s%watch, watch, [s%n, LEAST])

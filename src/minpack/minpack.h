@@ -74,17 +74,17 @@ enum lm_dependent {
  * group is off: fill the record with zeros first. */
 typedef struct lm_state {
     /* The problem and its options */
-    int m;         /* number of residuals */
-    int n;         /* number of parameters, at most m */
-    int ldfjac;    /* leading dimension of fjac, at least m */
-    int analytic;  /* 0: forward differences; 1: ask for LM_JACOBIAN */
-    int mode;      /* 2: diag is the caller's; else it follows the columns of fjac */
-    int maxfev;    /* limit on the evaluations of fvec */
-    double ftol;   /* relative error wanted in the sum of squares */
-    double xtol;   /* relative error wanted in x */
-    double gtol;   /* cosine wanted between fvec and the columns of fjac */
-    double epsfcn; /* relative error of fvec, for the difference step */
-    double factor; /* the first step bound, in units of |D x| */
+    int m;           /* number of residuals */
+    int n;           /* number of parameters, at most m */
+    int ldfjac;      /* leading dimension of fjac, at least m */
+    int analytic;    /* 0: forward differences; 1: ask for LM_JACOBIAN */
+    int mode;        /* 2: diag is the caller's; else it follows the columns of fjac */
+    int maxfev;      /* limit on the evaluations of fvec */
+    double ftol;     /* relative error wanted in the sum of squares */
+    double xtol;     /* relative error wanted in x */
+    double gtol;     /* cosine wanted between fvec and the columns of fjac */
+    double epsfcn;   /* relative error of fvec, for the difference step */
+    double factor;   /* the first step bound, in units of |D x| */
     double rounding; /* relative rounding error of fvec, with watch */
 
     lm_kernels kernels;
@@ -140,7 +140,8 @@ typedef struct lm_state {
                            LM_RESIDUALS */
 
     /* Its memory between two steps: not for the caller */
-    int stage, column, side, met, touched, trusted, scalings, dependent, watching, tries, gathered;
+    int stage, column, side, met, touched, trusted, scalings, dependent, watching, tries,
+        gathered;
     double relative_step, h, h_first, longer, tame, xnorm, pnorm, gnorm, delta, par;
     lm_kernels working;
 } lm_state;
@@ -173,9 +174,9 @@ void lm_step(lm_state *state);
 void lm_covar(int n, int ldr, const double *r, const int *ipvt, double *cov, double *work,
               int *singular);
 
-/* scale² (J'J)^-1 of a fit that has ended with its factors (info 1 to 8, no last_jacobian),
- * with zeros for the parameters that equal bounds fix. Where singular is 1, cov is of no
- * use. */
+/* scale² (J'J)^-1 of a fit that has ended with its factors (info 1 to 8, no
+ * last_jacobian), with zeros for the parameters that equal bounds fix. Where singular is
+ * 1, cov is of no use. */
 void lm_covariance(const lm_state *state, double scale, double *cov, double *work,
                    int *singular);
 

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "callback.h"
+#include "answers.h"
 #include "compiled.h"
 #include "fit.h"
 #include "kernels.h"
@@ -779,10 +779,10 @@ static int take_functions(batch *b, PyObject *func, PyObject *Dfun)
 PyObject *batch_new(PyObject *module, PyObject *args, PyObject *keywords)
 {
     static char *names[] = {
-        "func",  "Dfun",    "args",  "is_curve", "m",     "chunk",  "x_rows",
-        "ydata", "weights", "sigma", "mask",     "lower", "upper",  "user_data",
-        "x",     "cov",     "cost",  "nfev",     "ier",   "active", "scales_cov",
-        "ftol",  "xtol",    "gtol",  "maxfev",   NULL,
+        "func",  "Dfun",    "args",  "is_curve", "m",           "chunk",  "x_rows",
+        "ydata", "weights", "sigma", "mask",     "lower",       "upper",  "user_data",
+        "x",     "cov",     "cost",  "nfev",     "ier",         "active", "scales_cov",
+        "ftol",  "xtol",    "gtol",  "maxfev",   "trials_only", NULL,
     };
     PyObject *func, *Dfun, *extra, *capsule = NULL;
     batch *b = PyMem_Calloc(1, sizeof *b);
@@ -796,14 +796,14 @@ PyObject *batch_new(PyObject *module, PyObject *args, PyObject *keywords)
     }
     lm_state *s = &b->state;
     if (!PyArg_ParseTupleAndKeywords(
-            args, keywords, "OOO!piiO&O&O&O&O&O&O&O&O&O&O&O&O&O&pdddi", names, &func,
+            args, keywords, "OOO!piiO&O&O&O&O&O&O&O&O&O&O&O&O&O&pdddip", names, &func,
             &Dfun, &PyTuple_Type, &extra, &b->is_curve, &s->m, &b->chunk, array_or_none,
             &b->x_rows, array_or_none, &b->ydata, array_or_none, &b->weights,
             array_or_none, &b->sigma, array_or_none, &b->mask, array_or_none, &b->lower,
             array_or_none, &b->upper, array_or_none, &b->data, array_or_none, &b->x,
             array_or_none, &b->cov, array_or_none, &b->cost, array_or_none, &b->nfev,
             array_or_none, &b->ier, array_or_none, &b->active, &b->scales_cov, &s->ftol,
-            &s->xtol, &s->gtol, &s->maxfev))
+            &s->xtol, &s->gtol, &s->maxfev, &s->trials_only))
         goto fail;
     b->args = Py_NewRef(extra);
     if (take_functions(b, func, Dfun) < 0)

@@ -112,8 +112,8 @@ static int jacobian(int m, int n, const double *x, double *fjac, int ldfjac, voi
     int status =
         ((lm_jacobian)part->Dfun.address)(m, n, x, fjac, ldfjac, user_data(part));
 
-    if (status >= 0 && part->model != NULL) /* in a fit ldfjac is m */
-        model_weigh_derivatives(part->model, m, n, fjac);
+    if (status >= 0 && part->model != NULL)
+        model_weigh_derivatives(part->model, m, n, fjac, ldfjac);
     return status;
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "compiled_fit.h"
-#include "fit.h"
+#include "iterate.h"
 #include "kernels.h"
 #include "model.h"
 
@@ -35,24 +35,40 @@ enum {
     FACTOR,
     DIAG,
     KERNELS,
+    LOSS,
+    F_SCALE,
+    DIFF_STEP,
+    TRIALS_ONLY,
+    OBSERVER,
     ARGUMENTS
 };
 
 /* The options, without those that depend on n. */
-static int read_options(fit *self, PyObject *module, PyObject *const *args)
+static int read_options(fit *self, PyObject *module, PyObject *const *args,
+                        int is_compiled)
 {
     lm_state *s = &self->state;
 
-    s->analytic = args[JAC] != Py_None;
+    self->func.name = "f";
     s->epsfcn = DBL_EPSILON;
+    s->analytic = args[JAC] != Py_None;
     self->col_deriv = PyObject_IsTrue(args[COL_DERIV]);
-    if (self->col_deriv < 0 || real_argument(args[FTOL], "ftol", &s->ftol) < 0
+    s->trials_only = PyObject_IsTrue(args[TRIALS_ONLY]);
+    if (self->col_deriv < 0 || s->trials_only < 0
+        || fit_read_differences(self, args[JAC], is_compiled) < 0
+        || real_argument(args[FTOL], "ftol", &s->ftol) < 0
         || real_argument(args[XTOL], "xtol", &s->xtol) < 0
         || real_argument(args[GTOL], "gtol", &s->gtol) < 0
         || count_argument(args[MAXFEV], "maxfev", &s->maxfev) < 0
         || real_argument(args[FACTOR], "factor", &s->factor) < 0
-        || choose_kernels(module, args[KERNELS], &s->kernels) < 0)
+        || choose_kernels(module, args[KERNELS], &s->kernels) < 0
+        || fit_read_loss(self, args[LOSS], args[F_SCALE]) < 0
+        || read_vector(args[DIFF_STEP], "diff_step", &self->diff_step) < 0)
         return -1;
+    if (args[OBSERVER] != Py_None) {
+        self->observe = observe_iterate;
+        self->observer = args[OBSERVER];
+    }
     if (s->analytic || args[EPSFCN] == Py_None) /* not used, or known from f */
         return 0;
     return real_argument(args[EPSFCN], "epsfcn", &s->epsfcn);
@@ -96,7 +112,7 @@ static int read_model(fit *self, PyObject *const *args, int is_compiled)
                         "p0 must hold one number for each parameter of f, not none");
     else if (is_compiled
              || (callback_init_model(&self->func, "f", args[F], args[XDATA], n) == 0
-                 && (!self->state.analytic
+                 && (!self->state.analytic || self->complex_steps
                      || callback_init_model(&self->Dfun, "jac", args[JAC], args[XDATA], n)
                             == 0)))
         status = fit_read_start(self, (PyObject *)start);
@@ -158,21 +174,23 @@ static PyObject *result(fit *self, int absolute_sigma)
     PyObject *answer = NULL;
     PyObject *active = NULL, *cov = covariance(self, absolute_sigma, &known); /* new */
     PyObject *idle = fit_idle_parameters(self);                               /* new */
+    PyObject *info = self->stopped ? Py_NewRef(Py_None) : PyLong_FromLong(s->info);
 
-    if (cov == NULL || idle == NULL)
+    if (cov == NULL || idle == NULL || info == NULL)
         goto done;
     if (!self->shows_arrays) {
-        answer = Py_BuildValue("OOiiO", self->x, cov, s->info, (int)known, idle);
+        answer = Py_BuildValue("OOOiO", self->x, cov, info, (int)known, idle);
         goto done;
     }
     active = self->lower != NULL ? fit_active_mask(self) : Py_NewRef(Py_None); /* new */
     if (active != NULL && fit_finish(self) == 0)
-        answer = Py_BuildValue("OOiiOOiiOOOO", self->x, cov, s->info, (int)known, idle,
+        answer = Py_BuildValue("OOOiOOiiOOOO", self->x, cov, info, (int)known, idle,
                                self->fvec, s->nfev, s->njev, self->fjac, self->ipvt,
                                self->qtf, active);
 done:
     Py_XDECREF(cov);
     Py_XDECREF(idle);
+    Py_XDECREF(info);
     Py_XDECREF(active);
     return answer;
 }
@@ -228,9 +246,10 @@ PyObject *solve_curve_fit(PyObject *module, PyObject *const *args, Py_ssize_t na
     self.shows_arrays = PyObject_IsTrue(args[FULL_OUTPUT]);
     if (absolute_sigma < 0 || finite_only < 0 || self.shows_arrays < 0)
         goto fail;
-    int is_compiled =
-        compiled_part_take(&part, args[F], "f", args[JAC], "jac", args[USER_DATA]);
-    if (is_compiled < 0 || read_options(&self, module, args) < 0
+    int is_compiled = compiled_part_take(&part, args[F], "f",
+                                         PyUnicode_Check(args[JAC]) ? Py_None : args[JAC],
+                                         "jac", args[USER_DATA]);
+    if (is_compiled < 0 || read_options(&self, module, args, is_compiled) < 0
         || read_model(&self, args, is_compiled) < 0 || read_bounds(&self, args) < 0
         || (is_compiled && compiled_part_use_xdata(&part, args[XDATA]) < 0))
         goto fail;

@@ -13,50 +13,6 @@
 #define LARGE_ARRAY 4194304.0
 #define LINE 8 /* numbers in a line of the cache */
 
-/* --- Arguments ------------------------------------------------------------- */
-
-int real_argument(PyObject *object, const char *name, double *value)
-{
-    *value = PyFloat_AsDouble(object);
-    if (*value != -1.0 || !PyErr_Occurred())
-        return 0;
-    if (PyErr_ExceptionMatches(PyExc_TypeError))
-        PyErr_Format(PyExc_TypeError, "%s must be a real number, not %.200s", name,
-                     Py_TYPE(object)->tp_name);
-    else if (PyErr_ExceptionMatches(PyExc_OverflowError))
-        PyErr_Format(PyExc_OverflowError, "%s is too large for float64", name);
-    return -1;
-}
-
-/* maxfev, or 0 for the default */
-int count_argument(PyObject *object, const char *name, int *value)
-{
-    int overflow = 0;
-    long number = 0;
-
-    if (PyFloat_Check(object) && PyFloat_AS_DOUBLE(object) == 0.0) {
-        *value = 0;
-        return 0;
-    }
-    PyObject *integer = PyNumber_Index(object); /* new */
-    if (integer == NULL) {
-        if (PyErr_ExceptionMatches(PyExc_TypeError))
-            PyErr_Format(PyExc_TypeError, "%s must be an integer, not %.200s", name,
-                         Py_TYPE(object)->tp_name);
-        return -1;
-    }
-    number = PyLong_AsLongAndOverflow(integer, &overflow);
-    if (overflow || number > INT_MAX || number < INT_MIN) {
-        PyErr_Format(PyExc_OverflowError, "%s must be at most %d in size, not %S", name,
-                     INT_MAX, integer);
-        Py_DECREF(integer);
-        return -1;
-    }
-    Py_DECREF(integer);
-    *value = number > 0 ? (int)number : 0;
-    return 0;
-}
-
 /* --- Evaluations ----------------------------------------------------------- */
 
 /* Call func at x(n) and keep the answer as self->trial. */
@@ -113,7 +69,8 @@ static int evaluate_by_complex_steps(fit *self)
         PyObject *answer = callback_call_complex(&self->func, s->n, s->x, j, h); /* new */
         if (answer == NULL)
             return -1;
-        int status = take_imaginary(&self->func, answer, s->m, h, s->fjac + j * s->m);
+        int status = take_imaginary(&self->func, answer, s->m, self->model != NULL, h,
+                                    s->fjac + j * (npy_intp)s->ldfjac);
         Py_DECREF(answer);
         if (status < 0)
             return -1;
@@ -124,16 +81,20 @@ static int evaluate_by_complex_steps(fit *self)
 static int evaluate_jacobian(fit *self)
 {
     lm_state *s = &self->state;
-    if (self->complex_steps)
-        return evaluate_by_complex_steps(self);
-    PyObject *answer = callback_call(&self->Dfun, s->n, s->x); /* new */
-    if (answer == NULL)
-        return -1;
-    int status = take_jacobian(&self->Dfun, answer, self->col_deriv, s->m, s->n, s->fjac,
-                               s->njev == 1);
-    Py_DECREF(answer);
+    int status = 0;
+
+    if (self->complex_steps) {
+        status = evaluate_by_complex_steps(self);
+    } else {
+        PyObject *answer = callback_call(&self->Dfun, s->n, s->x); /* new */
+        if (answer == NULL)
+            return -1;
+        status = take_jacobian(&self->Dfun, answer, self->col_deriv, s->m, s->n, s->fjac,
+                               s->ldfjac, s->njev == 1);
+        Py_DECREF(answer);
+    }
     if (status == 0 && self->model != NULL)
-        model_weigh_jacobian(self->model, s->m, s->n, s->fjac);
+        model_weigh_jacobian(self->model, s->m, s->n, s->fjac, s->ldfjac);
     return status;
 }
 
@@ -216,7 +177,9 @@ int fit_attend(fit *self)
     case LM_ITERATE:
         return s->weighted ? 0 : note_iterate(self); /* else LM_WEIGH is next */
     case LM_WEIGH:
-        if (loss_weigh(&self->loss, s->m, s->n, s->fvec, s->fjac, s->fvec_weighted) < 0)
+        if (loss_weigh(&self->loss, s->m, s->n, s->fvec, s->fjac, s->ldfjac,
+                       s->fvec_weighted)
+            < 0)
             return -1;
         return note_iterate(self);
     default:
@@ -252,9 +215,9 @@ int fit_run(fit *self)
                 status = fit_attend(self);
             if (status == 0 && heavy_step && s->request == LM_RESIDUALS)
                 status = own_trial(self);
-            unlock = status == 0 && is_ours_alone(self->trial)
-                     && (s->m >= MANY_RESIDUALS
-                         || (heavy_step && s->request == LM_RESIDUALS));
+            unlock =
+                status == 0 && is_ours_alone(self->trial)
+                && (s->m >= MANY_RESIDUALS || (heavy_step && s->request == LM_RESIDUALS));
             break;
         case LM_JACOBIAN:
             status = evaluate_jacobian(self);
@@ -314,8 +277,8 @@ static int allocate_work(fit *self, size_t m, size_t n)
     int own = self->fjac == NULL;
     size_t fvec = own ? m : 0, fjac = own ? (size_t)s->ldfjac * n + LINE : 0;
 
-    self->work = PyMem_New(double, (5 + watch) * n + m + weighted + scratch + bounds + active + ipvt
-                                       + fvec + fjac);
+    self->work = PyMem_New(double, (5 + watch) * n + m + weighted + scratch + bounds
+                                       + active + ipvt + fvec + fjac);
     if (self->work == NULL) {
         PyErr_NoMemory();
         return -1;
@@ -368,8 +331,7 @@ int fit_allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag)
     s->n = (int)n;
     s->ldfjac = (int)m;
     if (!self->shows_arrays && (double)m * n * sizeof(double) < LARGE_ARRAY) {
-        if (!s->analytic) /* else user's functions write it, without gaps */
-            s->ldfjac = leading_dimension(s->m);
+        s->ldfjac = leading_dimension(s->m);
     } else {
         self->fjac = (PyArrayObject *)PyArray_SimpleNew(2, shape, NPY_DOUBLE); /* new */
         if (self->fjac == NULL)
@@ -389,7 +351,7 @@ int fit_allocate(fit *self, npy_intp m, npy_intp n, PyArrayObject *diag)
     }
     if (self->diff_step != NULL)
         s->diff_step = doubles(self->diff_step);
-    s->deferred = is_worth_deferring(s);
+    s->deferred = is_worth_deferring(s) && self->observe == NULL;
     s->mode = diag != NULL ? 2 : 1;
     if (diag != NULL)
         memcpy(s->diag, doubles(diag), (size_t)n * sizeof(double));
@@ -547,6 +509,39 @@ int fit_read_start(fit *self, PyObject *x0)
     if (s->maxfev == 0)
         s->maxfev = (int)((s->analytic ? 100 : 200) * (n < 10000000 ? n + 1 : 10000000));
     return self->x != NULL ? 0 : -1;
+}
+
+int fit_read_differences(fit *self, PyObject *jac, int is_compiled)
+{
+    lm_state *s = &self->state;
+
+    if (!PyUnicode_Check(jac))
+        return 0;
+    self->complex_steps = PyUnicode_CompareWithASCIIString(jac, "cs") == 0;
+    if (self->complex_steps && is_compiled) {
+        PyErr_Format(PyExc_ValueError,
+                     "jac='cs' needs a Python %s, which can take complex numbers: a "
+                     "compiled one takes real ones alone",
+                     self->func.name);
+        return -1;
+    }
+    if (PyUnicode_CompareWithASCIIString(jac, "3-point") == 0)
+        s->points = 3;
+    s->analytic = self->complex_steps;
+    if (s->analytic || s->points == 3
+        || PyUnicode_CompareWithASCIIString(jac, "2-point") == 0)
+        return 1;
+    PyErr_Format(PyExc_ValueError,
+                 "jac must be '2-point', '3-point', 'cs' or a callable, not %R", jac);
+    return -1;
+}
+
+int fit_read_loss(fit *self, PyObject *loss, PyObject *scale)
+{
+    if (loss_init(&self->loss, loss, scale) < 0)
+        return -1;
+    self->state.weighted = !is_linear(&self->loss);
+    return 0;
 }
 
 /* diag as a new array of length n, or NULL: without an error where there is none. */

@@ -6,7 +6,8 @@
 
 #include "numpy_api.h"
 
-#include "callback.h"
+#include "answers.h"
+#include "arguments.h"
 #include "loss.h"
 #include "minpack.h"
 #include "model.h"
@@ -19,7 +20,7 @@
 static inline int is_worth_deferring(const lm_state *s)
 {
     return !s->kernels.faithful && !s->analytic && s->lower == NULL
-           && s->diff_step == NULL && !s->last_jacobian
+           && s->diff_step == NULL && !s->last_jacobian && !s->weighted
            && (double)s->m * s->n >= WORTH_DEFERRING;
 }
 
@@ -71,12 +72,15 @@ static inline int degrees_of_freedom(const lm_state *s)
     return freedom;
 }
 
-/* A real number and a count, 0 for the default, with errors that name them. */
-int real_argument(PyObject *object, const char *name, double *value);
-int count_argument(PyObject *object, const char *name, int *value);
-
 /* x0 into self->x, and the default of maxfev, which depends on its length. */
 int fit_read_start(fit *self, PyObject *x0);
+
+/* How differences are taken, if `jac` is their name: '2-point', '3-point' or 'cs'.
+ * Returns 1, or 0 where it is no text. */
+int fit_read_differences(fit *self, PyObject *jac, int is_compiled);
+
+/* The loss, from its name or function and its scale. */
+int fit_read_loss(fit *self, PyObject *loss, PyObject *scale);
 
 /* diag as a new array of length n, or NULL: without an error where there is none. */
 PyArrayObject *fit_read_diag(PyObject *object, npy_intp n);
@@ -108,8 +112,8 @@ enum covariance_state {
     COVARIANCE_OUT_OF_RANGE
 };
 
-/* (J'J)^-1 of a fit that has ended, times the variance of the residuals where it `scales`,
- * to cov(n, n); work is (n, n). */
+/* (J'J)^-1 of a fit that has ended, times the variance of the residuals where it
+ * `scales`, to cov(n, n); work is (n, n). */
 enum covariance_state covariance_of(const lm_state *s, int scales, double *cov,
                                     double *work);
 

@@ -68,12 +68,12 @@ static PyObject *result(fit *self)
         return Py_BuildValue("Oi", self->x, s->info);
     enum covariance_state known;
     PyObject *answer = NULL;
-    PyObject *cov = fit_covariance(self, 0, &known);  /* new */
-    PyObject *idle = fit_idle_parameters(self);       /* new */
+    PyObject *cov = fit_covariance(self, 0, &known); /* new */
+    PyObject *idle = fit_idle_parameters(self);      /* new */
     if (cov != NULL && idle != NULL && fit_finish(self) == 0)
-        answer = Py_BuildValue("OiOOiiOOOOi", self->x, s->info, cov, self->fvec, s->nfev,
-                               s->njev, self->fjac, self->ipvt, self->qtf, idle,
-                               s->beyond);
+        answer =
+            Py_BuildValue("OiOOiiOOOOi", self->x, s->info, cov, self->fvec, s->nfev,
+                          s->njev, self->fjac, self->ipvt, self->qtf, idle, s->beyond);
     Py_XDECREF(cov);
     Py_XDECREF(idle);
     return answer;

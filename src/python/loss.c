@@ -106,7 +106,7 @@ static int init_named(loss *self, PyObject *name)
     return -1;
 }
 
-int loss_init(loss *self, PyObject *object, PyObject *scale, PyObject *no_args)
+int loss_init(loss *self, PyObject *object, PyObject *scale)
 {
     self->scale = PyFloat_AsDouble(scale);
     if (self->scale == -1.0 && PyErr_Occurred())
@@ -118,7 +118,7 @@ int loss_init(loss *self, PyObject *object, PyObject *scale, PyObject *no_args)
     }
     if (PyUnicode_Check(object))
         return init_named(self, object);
-    return callback_init(&self->function, "loss", object, no_args, NULL);
+    return callback_init(&self->function, "loss", object, NULL, NULL);
 }
 
 void loss_clear(loss *self)
@@ -217,7 +217,7 @@ static weights weights_of(const loss *self, npy_intp m, npy_intp i, double f)
  * f. Source: B. Triggs, P. McLauchlan, R. Hartley and A. Fitzgibbon, Bundle adjustment -
  * a modern synthesis (2000), section 4.3; the bound below w is ours. */
 int loss_weigh(loss *self, npy_intp m, npy_intp n, const double *fvec, double *fjac,
-               double *fvec_weighted)
+               npy_intp ldfjac, double *fvec_weighted)
 {
     enum { BLOCK = 64 };
     double root[BLOCK];
@@ -233,7 +233,7 @@ int loss_weigh(loss *self, npy_intp m, npy_intp n, const double *fvec, double *f
         }
         for (npy_intp j = 0; j < n; j++)
             for (npy_intp i = start; i < end; i++)
-                fjac[i + j * m] *= root[i - start];
+                fjac[i + j * ldfjac] *= root[i - start];
     }
     return 0;
 }

@@ -6,9 +6,10 @@
 
 #include "numpy_api.h"
 
-#include "callback.h"
+#include "answers.h"
 
-/* A loss by its name: rho(z), rho'(z), and 1 + 2 z rho''(z)/rho'(z), each with z = u u. */
+/* A loss by its name: rho(z), rho'(z), and 1 + 2 z rho''(z)/rho'(z), each with z = u u.
+ */
 typedef struct {
     const char *name;
     double (*value)(double u);
@@ -24,8 +25,8 @@ typedef struct {
     double *z;               /* ours: (m) and then rho, (3, m), for function */
 } loss;
 
-/* object is None, a name or a callable. */
-int loss_init(loss *self, PyObject *object, PyObject *scale, PyObject *no_args);
+/* object is a name or a callable. */
+int loss_init(loss *self, PyObject *object, PyObject *scale);
 void loss_clear(loss *self);
 
 static inline int is_linear(const loss *self)
@@ -36,8 +37,8 @@ static inline int is_linear(const loss *self)
 /* *norm := the root of twice the cost, infinite where a residual is not finite. */
 int loss_norm(loss *self, npy_intp m, const double *fvec, double *norm);
 
-/* Weigh the rows of fjac(m, n), stored by columns, and those of fvec. */
+/* Weigh the m rows of fjac(ldfjac, n), stored by columns, and those of fvec. */
 int loss_weigh(loss *self, npy_intp m, npy_intp n, const double *fvec, double *fjac,
-               double *fvec_weighted);
+               npy_intp ldfjac, double *fvec_weighted);
 
 #endif

@@ -1,5 +1,7 @@
 #include "model.h"
 
+#include "arguments.h"
+
 #include <math.h>
 
 /* 1/sigma for each of the m data as a new array, or NULL. */
@@ -110,12 +112,12 @@ static void subtract_and_weigh(npy_intp m, double *r, const double *y, npy_intp 
 /* b := L^-1 b for the columns of b, by columns of L too: so the inner loop is a vector's,
  * and L is read once. */
 static void substitute_forward(npy_intp m, const double *factor, npy_intp columns,
-                               double *b)
+                               double *b, npy_intp ldb)
 {
     for (npy_intp j = 0; j < m; j++) {
         const double *l = factor + j * m;
         for (npy_intp c = 0; c < columns; c++) {
-            double *z = b + c * m;
+            double *z = b + c * ldb;
             double z_j = z[j] /= l[j];
             for (npy_intp i = j + 1; i < m; i++)
                 z[i] -= z_j * l[i];
@@ -128,20 +130,21 @@ void model_weigh_values(const model *self, npy_intp m, double *values)
     subtract_and_weigh(m, values, doubles(self->y), PyArray_SIZE(self->y) == m,
                        self->weights != NULL ? doubles(self->weights) : NULL);
     if (self->factor != NULL)
-        substitute_forward(m, doubles(self->factor), 1, values);
+        substitute_forward(m, doubles(self->factor), 1, values, m);
 }
 
-void model_weigh_derivatives(const model *self, npy_intp m, npy_intp n, double *fjac)
+void model_weigh_derivatives(const model *self, npy_intp m, npy_intp n, double *fjac,
+                             npy_intp ldfjac)
 {
     if (self->factor != NULL)
-        substitute_forward(m, doubles(self->factor), n, fjac);
+        substitute_forward(m, doubles(self->factor), n, fjac, ldfjac);
     if (self->weights == NULL)
         return;
     const double *w = doubles(self->weights);
     npy_intp step = PyArray_SIZE(self->weights) != 1;
     for (npy_intp j = 0; j < n; j++)
         for (npy_intp i = 0; i < m; i++)
-            fjac[i + j * m] *= w[i * step];
+            fjac[i + j * ldfjac] *= w[i * step];
 }
 
 /* Whether to give up the lock for a substitution: all that it touches is ours alone. */
@@ -185,13 +188,14 @@ PyArrayObject *model_residuals(const model *self, const callback *f, PyObject *a
     return r;
 }
 
-void model_weigh_jacobian(const model *self, npy_intp m, npy_intp n, double *fjac)
+void model_weigh_jacobian(const model *self, npy_intp m, npy_intp n, double *fjac,
+                          npy_intp ldfjac)
 {
     if (is_worth_unlocking(self, m, n)) {
         Py_BEGIN_ALLOW_THREADS
-        model_weigh_derivatives(self, m, n, fjac);
+        model_weigh_derivatives(self, m, n, fjac, ldfjac);
         Py_END_ALLOW_THREADS
     } else {
-        model_weigh_derivatives(self, m, n, fjac);
+        model_weigh_derivatives(self, m, n, fjac, ldfjac);
     }
 }

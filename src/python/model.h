@@ -7,7 +7,7 @@
 
 #include "numpy_api.h"
 
-#include "callback.h"
+#include "answers.h"
 
 /* From so many multiplications on, other threads may run meanwhile; below it, giving up
  * the lock costs more than it gains. */
@@ -32,12 +32,14 @@ void model_clear(model *self);
 PyArrayObject *model_residuals(const model *self, const callback *f,
                                PyObject *answer /* stolen */, double *epsilon);
 
-/* Weigh the rows of the derivatives of f, m by n by columns. */
-void model_weigh_jacobian(const model *self, npy_intp m, npy_intp n, double *fjac);
+/* Weigh the m rows of the derivatives of f in fjac(ldfjac, n), stored by columns. */
+void model_weigh_jacobian(const model *self, npy_intp m, npy_intp n, double *fjac,
+                          npy_intp ldfjac);
 
 /* The arithmetic of the two, which needs no lock: on m values of f, where they are, and
  * on the derivatives. */
 void model_weigh_values(const model *self, npy_intp m, double *values);
-void model_weigh_derivatives(const model *self, npy_intp m, npy_intp n, double *fjac);
+void model_weigh_derivatives(const model *self, npy_intp m, npy_intp n, double *fjac,
+                             npy_intp ldfjac);
 
 #endif

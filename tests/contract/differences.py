@@ -26,7 +26,7 @@ from contract.calls import (
     rate_derivatives,
     single,
 )
-from contract.objects import AsFloat, AsIndex, RaisesAsFloat
+from contract.objects import AsFloat, AsIndex, RaisesAsFloat, last_masked
 from contract.observations import Difference
 
 
@@ -283,6 +283,13 @@ SHAPES = [
 NONSENSE = "Certainly a mistake, and SciPy calls it a solution."
 
 SILENT = [
+    *alike(
+        "ier 1",
+        "raises TypeError",
+        "A masked residual has no value, and SciPy takes what is behind the mask.",
+        {"residuals in a masked array with a mask": residuals_in(last_masked)},
+        "func",
+    ),
     *alike(
         "ier 4",
         "raises TypeError",

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from minpack import _minpack
 from numpy.typing import NDArray
+
+from minpack import _minpack
 
 from . import mgh, nist
 from .random_fits import random_fit

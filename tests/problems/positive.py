@@ -1,7 +1,7 @@
 """Fits of models whose parameters are positive, with bounds of 0.
 
-On these bounds the models degenerate: where the height of a peak is 0, neither its place
-nor its width has an effect any more. The starts are within a factor of five of the truth.
+On these bounds the models degenerate: where the height of a peak is 0, neither its
+place nor its width has an effect. The starts are within a factor of five of the truth.
 """
 
 from __future__ import annotations

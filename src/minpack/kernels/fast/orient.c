@@ -31,7 +31,8 @@ static void top_of_q(int n, const double *top, const double *r, size_t ldr,
 void lm_orient(lm_state *s)
 {
     /* Elsewhere fjac does not hold the factors. */
-    if (s->kernels.faithful || s->last || s->info < LM_FTOL || s->info > LM_GTOL_TOO_SMALL)
+    if (s->kernels.faithful || s->last || s->info < LM_FTOL
+        || s->info > LM_GTOL_TOO_SMALL)
         return;
     workspace w = lm_workspace(s->m, s->n, s->scratch);
     if (!*w.signs_open)
