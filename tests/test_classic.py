@@ -19,6 +19,7 @@ import pytest
 
 PROGRAMS = Path(__file__).parent / "classic"
 SOURCES = Path(__file__).parents[1] / "src" / "minpack"
+UNUSED = "-Wno-unused-function"  # report.h is for several programs
 CC, FC = os.environ.get("CC", "cc"), os.environ.get("FC", "gfortran")
 
 # What a library that allocates nothing, keeps nothing and prints nothing may need.
@@ -85,14 +86,18 @@ def fortran_program(folder: Path) -> Path:
     return compiled
 
 
-@pytest.fixture(scope="module")
-def modern_program(folder: Path, prefix: Path, archive: Path) -> Path:
-    """The C program for minpack.h."""
-    program, include = folder / "modern", prefix / "include"
-    source = PROGRAMS / "modern.c"
-    strict = ("-std=c11", "-O1", "-Wall", "-Wextra", "-Werror")
-    run(CC, *strict, "-I", include, source, archive, "-lm", "-o", program)
+def for_minpack_h(name: str, prefix: Path) -> Path:
+    """A C program for minpack.h, built without a warning."""
+    program, archive = prefix / name, prefix / "lib" / "libminpack.a"
+    source = PROGRAMS / f"{name}.c"
+    strict = ("-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", UNUSED)
+    run(CC, *strict, "-I", prefix / "include", source, archive, "-lm", "-o", program)
     return program
+
+
+@pytest.fixture(scope="module")
+def modern_program(prefix: Path) -> Path:
+    return for_minpack_h("modern", prefix)
 
 
 def printed(linker: str, program: Path, library: Path, *arguments: str) -> str:
@@ -166,6 +171,22 @@ def test_minpack_h_offers_the_same_fits_in_three_ways(
     assert len(classic) == 2 * 2 * 3 * 7
     for title in classic:
         assert other[title] == classic[title], title
+
+
+def test_the_ends_of_the_interface_prints_clear_answers(prefix: Path) -> None:
+    """Sizes that overflow, kernels that lack those in order, lm_orient at odd times."""
+    lines = run(for_minpack_h("edges", prefix)).splitlines()
+    assert [line.strip() for line in lines] == [
+        "lmdif1 with lwa 10: info 0",
+        "lmder1 with lwa 10: info 0",
+        "lmdif1 with lwa 2147483647: info 0",
+        "lmder1 with lwa 2147483647: info 0",
+        "after the end: info 3, signs set",
+        "after the last Jacobian: info 3, fjac as it was",
+        "before the first step: info 0, fjac as it was",
+        "before the first Jacobian: info 0, fjac as it was",
+        "without kernels in order: info 1, fjac as it was",
+    ]
 
 
 def test_minpack_h_is_a_cpp_header_too(folder: Path, prefix: Path) -> None:

@@ -403,6 +403,21 @@ def test_a_negative_value_stops_the_fit_and_becomes_its_ier(
         leastsq(functions.stopping, [1.0, 2.0], m=3, user_data=np.array([at], np.intc))
 
 
+@pytest.mark.parametrize("m", [2**31 - 1, 2**31 - 8])
+def test_as_many_residuals_as_an_int_can_count_are_no_riddle(
+    functions: ctypes.CDLL, m: int
+) -> None:
+    """The fit ends at its first evaluation, if there is memory for it."""
+    count = np.array([1], np.intc)
+    try:
+        result = leastsq_batch(
+            functions.stopping, [[1.0, 2.0]], m=m, user_data=count, workers=1
+        )
+    except MemoryError:
+        return
+    assert result.ier == -7
+
+
 def test_a_jacobian_stops_the_fit_as_well(functions: ctypes.CDLL) -> None:
     count = np.array([1000], dtype=np.intc)
     with pytest.warns(RuntimeWarning, match="-8"):

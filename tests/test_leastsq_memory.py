@@ -24,7 +24,7 @@ from contract.calls import (
 )
 from contract.objects import Stop
 from contract.results import arrays, full, plain
-from minpack import leastsq
+from minpack import curve_fit, leastsq
 
 Call = dict[str, Any]
 Fit = Callable[..., Call]
@@ -195,6 +195,91 @@ def test_one_buffer_is_as_good_as_fresh_arrays(fit: Fit, spoil: bool) -> None:
         return wrapper
 
     assert full(**wrapped(fit(), buffered)) == full(**fit())
+
+
+# Arrays of objects ---------------------------------------------------------------
+
+
+class Objects:
+    """As a column of a table does, gives an array of objects that is its own."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return self.array
+
+
+def every_other(values: Any) -> Any:
+    wide = np.full(tuple(2 * size for size in values.shape), None, dtype=object)
+    view = wide[tuple(slice(None, None, 2) for _ in values.shape)]
+    view[...] = values
+    return view
+
+
+def backwards(values: Any) -> Any:
+    return values[::-1].astype(object)[::-1]
+
+
+def by_columns(values: Any) -> Any:
+    return np.asfortranarray(values.astype(object))
+
+
+layouts = pytest.mark.parametrize("layout", [every_other, backwards, by_columns])
+
+
+@each_fit
+@layouts
+def test_objects_may_lie_anywhere_in_memory(
+    fit: Fit, layout: Callable[[Any], Any]
+) -> None:
+    """Of residuals and of Jacobians."""
+
+    def give(function: Function) -> Function:
+        return lambda x: Objects(layout(function(x)))
+
+    assert full(**wrapped(fit(), give)) == full(**fit())
+
+
+@layouts
+def test_objects_of_a_model_and_of_data_may_lie_anywhere_in_memory(
+    layout: Callable[[Any], Any],
+) -> None:
+    t = np.linspace(0, 4, 20)
+    y = np.exp(-t) + 0.01 * np.cos(9 * t)
+
+    def model(t: Any, a: float, b: float) -> Any:
+        return a * np.exp(-b * t)
+
+    def of_objects(t: Any, a: float, b: float) -> Any:
+        return Objects(layout(model(t, a, b)))
+
+    plainly = curve_fit(model, t, y, [2.0, 2.0])
+    given = curve_fit(of_objects, t, Objects(layout(y)), [2.0, 2.0])
+    for array, same in zip(given, plainly, strict=True):
+        assert array.tolist() == same.tolist()
+
+
+def test_a_number_may_empty_the_array_that_it_is_in() -> None:
+    """Its __float__ does so while the array is read."""
+
+    class Emptying:
+        def __init__(self, value: float) -> None:
+            self.value = value
+
+        def __float__(self) -> float:
+            array[...] = None
+            gc.collect()
+            return self.value
+
+    call = decay()
+    array = np.empty(call["func"](np.ones(2)).size, dtype=object)
+
+    def residuals(x: Any) -> Any:
+        array[...] = [Emptying(value) for value in call["func"](x).tolist()]
+        return Objects(array)
+
+    assert full(**call | {"func": residuals}) == full(**call)
 
 
 @each_fit

@@ -15,7 +15,7 @@ import pytest
 
 from contract.calls import at_point, decay, decay_residuals
 from contract.results import full
-from minpack import OptimizeWarning, curve_fit, leastsq
+from minpack import OptimizeWarning, curve_fit, least_squares, leastsq
 
 Bits = tuple[bytes, ...]
 
@@ -193,8 +193,28 @@ def large_covariance(begin: Callable[[], None]) -> None:
         curve_fit(f, None, np.zeros(m), np.ones(n), np.eye(m), ftol=0.0, maxfev=200)
 
 
+def large_bounded_step(begin: Callable[[], None]) -> None:
+    """The first trial is worse than the start, so that a step is all that follows."""
+    n = 200
+    jacobian = np.random.default_rng(0).normal(size=(n, n))
+    right = jacobian.sum(axis=1)
+    calls = itertools.count(1)
+
+    def residuals(x: Any) -> Any:
+        match next(calls):
+            case 1:
+                return right
+            case 2:
+                begin()
+                return 10 * right
+        raise OnPurposeError
+
+    with contextlib.suppress(OnPurposeError):
+        least_squares(residuals, np.ones(n), lambda x: jacobian, (0.5, np.inf))
+
+
 @pytest.mark.skipif(WITHOUT_LOCK, reason="no lock in this interpreter")
-@pytest.mark.parametrize("fit", [large_problem, large_covariance])
+@pytest.mark.parametrize("fit", [large_problem, large_covariance, large_bounded_step])
 def test_a_large_fit_lets_other_threads_run_while_the_solver_works(
     fit: Callable[[Callable[[], None]], None],
 ) -> None:
