@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,12 +14,16 @@ import scipy.optimize
 
 import minpack
 from cases import Array
-from report import table, verdict
+from report import spread, table, verdict
+from timing import interleaved, ratios, repeatedly
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from problems.bounded import KINDS, PROBLEMS, Problem
+from problems.positive import MODELS, positive_fits
 
 METHODS = ("trf", "dogbox", "lm")
+POSITIVE_FITS = 200
+LINEAR_SIZES = (100, 200, 450)
 NO_WORSE = 1e-6  # relative
 ZERO = 1e-20  # a cost of 0
 
@@ -39,25 +44,87 @@ def end(method: str, problem: Problem) -> End:
         inside.append(bool(np.all((problem.lower <= x) & (x <= problem.upper))))
         return problem.residuals(x)
 
-    solver: Callable[..., Any] = scipy.optimize.least_squares
-    if method == "lm":
-        solver = minpack.least_squares
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            cost = solver(
-                residuals,
-                problem.start,
-                bounds=(problem.lower, problem.upper),
-                method=method,
-            ).cost
-    except ValueError:  # SciPy's, where a difference is not finite
-        cost = np.inf
+    bounds = problem.lower, problem.upper
+    cost = least_cost(method, residuals, problem.start, bounds=bounds)
     return End(cost, len(inside), inside.count(False))
 
 
+def least_cost(method: str, *args: Any, **options: Any) -> float:
+    """Fit by 'trf', 'dogbox' or, with minpack, by 'lm'."""
+    solver: Callable[..., Any] = scipy.optimize.least_squares
+    if method == "lm":
+        solver = minpack.least_squares
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            return float(solver(*args, method=method, **options).cost)
+        except ValueError:  # SciPy's, where a difference is not finite
+            return np.inf
+
+
 def bounded() -> str:
-    """Compare with SciPy's methods for bounds on all bounded problems."""
+    """Compare with SciPy's methods for bounds: where fits end, and how fast."""
+    return "\n\n".join([all_problems(), positive_parameters(), non_negative_linear()])
+
+
+def positive_parameters() -> str:
+    """Count the fits of models with positive parameters that reach the minimum."""
+    rows = []
+    for name in MODELS:
+        found = dict.fromkeys(METHODS, 0)
+        for fit in positive_fits(name, POSITIVE_FITS):
+            least = least_cost("trf", fit.residuals, fit.truth, bounds=(0, np.inf))
+            for method in METHODS:
+                cost = least_cost(method, fit.residuals, fit.start, bounds=(0, np.inf))
+                found[method] += cost <= least * (1 + NO_WORSE)
+        rows.append([name, *found.values()])
+    return f"""\
+Models of positive parameters, with bounds of 0, where they degenerate: how many of
+{POSITIVE_FITS} fits, from starts within a factor of 5 of the truth, end at the minimum.
+
+{table(["model", *METHODS], rows)}"""
+
+
+def non_negative_linear() -> str:
+    """Time linear least squares with bounds of 0 that bind for half the parameters."""
+    rows = []
+    for n in LINEAR_SIZES:
+        rng = np.random.default_rng(n)
+        matrix = rng.normal(size=(2 * n, n))
+        right = matrix @ rng.normal(size=n) + rng.normal(size=2 * n)
+        times = interleaved(
+            {
+                method: repeatedly(
+                    partial(
+                        least_cost,
+                        method,
+                        lambda x, a=matrix, b=right: a @ x - b,
+                        np.ones(n),
+                        jac=lambda x, a=matrix: a,
+                        bounds=(0, np.inf),
+                    )
+                )
+                for method in ("lm", "trf")
+            },
+            seconds=20,
+            least=3,
+        )
+        rows.append(
+            [
+                n,
+                *(f"{1e3 * np.median(times[method]):.0f} ms" for method in times),
+                spread(ratios(times, "lm", "trf")),
+            ]
+        )
+    return f"""\
+Non-negative linear least squares with 2n residuals, from a start of ones, with the
+Jacobian. Ratios above 1 mean that minpack ('lm') is faster, with quartiles.
+
+{table(["n", "lm", "trf", "ratio"], rows)}"""
+
+
+def all_problems() -> str:
+    """Compare all bounded problems."""
     ends = {
         problem: {how: end(how, problem) for how in METHODS} for problem in PROBLEMS
     }

@@ -53,7 +53,8 @@ class BatchResult:
         where no point with finite residuals was found.
     cov : ndarray, shape (B, n, n)
         The covariance of the parameters, for `leastsq_batch` the inverse of
-        ``J.T @ J``. Parameters that are on a bound count as known: they have zeros.
+        ``J.T @ J``, as from `curve_fit`: a parameter that ends on a bound has the
+        error that it would have without, and those that equal bounds fix have zeros.
         NaN where J is singular, where the fit has failed, and where the points are as
         many as the parameters and their errors are not known.
     cost : ndarray, shape (B,)

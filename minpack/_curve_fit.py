@@ -173,14 +173,16 @@ def curve_fit(
         or a tuple, is an error. By default it is, unless there is a `nan_policy`.
     bounds : pair of array_like, or an object with lb and ub, optional
         The lower and the upper bounds of the parameters: one number for all or one
-        for each, infinite where there is none. A parameter with equal bounds is
-        fixed.
-    method : {'lm'}, optional
-        There is one method, which takes bounds, too.
-    jac : callable or compiled function, optional
+        for each, infinite or None where there is none. A parameter with equal bounds
+        is fixed.
+    method : {None, 'lm', 'trf', 'dogbox'}, optional
+        All are names of the one algorithm, which takes bounds too. With bounds, and
+        with 'trf' and 'dogbox', ``maxfev`` limits the evaluations that are not for
+        differences, and ``nfev`` counts them.
+    jac : callable, compiled function or {'2-point', '3-point', 'cs'}, optional
         ``jac(xdata, p1, ..., pn)`` returns the derivatives of the model, with shape
-        (m, n); their weights are not its affair. Without it forward differences are
-        used.
+        (m, n); their weights are not its affair. The names, and forward differences
+        as the default, are as in `least_squares`.
     full_output : bool, optional
         Whether to return all that is known of the fit.
     nan_policy : {'raise', 'omit'}, optional
@@ -191,9 +193,9 @@ def curve_fit(
         the address of which is their last argument instead of that of `xdata`.
     **kwargs
         ``ftol``, ``xtol``, ``gtol``, ``maxfev``, ``epsfcn``, ``factor``, ``diag``,
-        ``col_deriv`` and ``kernels`` as in `leastsq`; ``max_nfev``, another name of
-        ``maxfev``; and ``x_scale``, 'jac' or n positive numbers in the units of the
-        parameters, the inverse of ``diag``.
+        ``col_deriv`` and ``kernels`` as in `leastsq`; ``loss``, ``f_scale``,
+        ``diff_step``, ``x_scale``, ``verbose`` and ``callback`` as in
+        `least_squares`; and ``max_nfev``, another name of ``maxfev``.
 
     Returns
     -------
@@ -233,11 +235,12 @@ def curve_fit(
         If the covariance cannot be estimated: where parameters have no effect on the
         model, which are named; where its derivatives depend on each other; where the
         data are as few as the parameters and `absolute_sigma` is false; or where it is
-        out of the range of float64.
+        out of the range of float64. Also if `absolute_sigma` is true without `sigma`.
 
     See Also
     --------
     leastsq : The same for any residuals.
+    curve_fit_batch : Many fits of one model.
 
     Notes
     -----

@@ -227,9 +227,12 @@ def leastsq(
     With the fast kernels a fit has the bits of the reference kernels if there are
     fewer than 32 residuals, and up to 1,024 also if `ftol`, `xtol` and `gtol` are at
     most 1e-13, or if the columns of the first Jacobian nearly depend on each other:
-    one keeps less than a sixteenth of its length beside others. What `fjac` holds
-    below R is not specified with these kernels, but is as in MINPACK with the
-    reference kernels.
+    one keeps less than a sixteenth of its length beside others. That is but for fits
+    that leave MINPACK's path to be right: where a difference holds rounding errors
+    alone, as next to a parameter of 0, its column is evaluated again with a longer
+    step, and where the first step would be too short to change the residuals, it is
+    longer. What `fjac` holds below R is not specified with these kernels, but is as in
+    MINPACK with the reference kernels.
 
     References
     ----------

@@ -1,14 +1,11 @@
 """SciPy's own tests, with our functions in the place of SciPy's.
 
-They come with SciPy's wheel. Where one of them names a method that is not here, it gets
-the only one. What their messages say is left aside: ours are our own.
+They come with SciPy's wheel. What their messages say is left aside: ours are our own.
 """
 
 from __future__ import annotations
 
-import functools
 import importlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,18 +18,6 @@ pytest.importorskip("scipy.optimize.tests.test_minpack")
 
 # Which warnings are errors is for SciPy's tests to say.
 pytestmark = pytest.mark.filterwarnings("default")
-
-
-def with_our_method(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, to which SciPy's methods for bounds are the default."""
-
-    @functools.wraps(function)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if kwargs.get("method") in {"trf", "dogbox"}:
-            del kwargs["method"]
-        return function(*args, **kwargs)
-
-    return wrapper
 
 
 def raises_whatever_it_says(kind: Any, *args: Any, match: str = "", **kw: Any) -> Any:
@@ -68,14 +53,13 @@ SUITES = [
         module="scipy.optimize.tests.test_minpack",
         name="TestCurveFit",
         replaced={
-            "curve_fit": with_our_method(minpack.curve_fit),
+            "curve_fit": minpack.curve_fit,
             "optimize.curve_fit": minpack.curve_fit,
             "OptimizeWarning": minpack.OptimizeWarning,
             "assert_raises": raises_whatever_it_says,
         },
         excluded={
             "test_bounds": "asserts that 'lm' refuses bounds, which it takes here",
-            "test_jac": "asks for differences of trf by name, jac='cs' among them",
             "test_gh20155_error_mentions_x0": "asserts the words of a message",
         },
     ),

@@ -36,10 +36,9 @@ EXCLUDED = {
 
 
 def least_squares(*args: Any, **kwargs: Any) -> Any:
-    """Ours, for calls that choose among SciPy's methods and their solvers."""
-    if kwargs.get("method") in ("trf", "dogbox"):
-        kwargs["method"] = "lm"
-    kwargs.pop("tr_solver", None)
+    """Ours, for calls that choose a solver for Jacobians that are sparse, too."""
+    if kwargs.get("tr_solver") == "lsmr":
+        del kwargs["tr_solver"]
     return minpack.least_squares(*args, **kwargs)
 
 

@@ -7,9 +7,10 @@
 !>
 !> Where the step of lmpar keeps the bounds it is the step, to the bit.
 !>
-!> A parameter that is far from its bound goes at most nine tenths of the way to it in one
-!> step, unless the last one did exactly what the model said. On a bound the derivatives by other parameters may vanish, as those by the place
-!> and the width of a peak do where its height is 0, and then they stay what they are.
+!> A parameter that is far from its bound goes at most 0.85 of the way to it in one step,
+!> unless the last step did exactly what the linear model said. On a bound the derivatives
+!> by other parameters may vanish: where the height of a peak is 0, those by its place and
+!> its width do. Then the fit stays there.
 !>
 !> Source: D. M. Gay, A trust-region approach to linearly constrained optimization, in
 !> Numerical Analysis, Lecture Notes in Mathematics 1066, Springer (1984), 72-105: the
