@@ -129,7 +129,8 @@ void __wrap_lm_step(lm_state *s)
     fenv_t before;
     size_t m = (size_t)s->m, n = (size_t)s->n;
     int trial = s->request == LM_RESIDUALS || s->request == LM_DIFFERENCE;
-    int jacobian = s->request == LM_JACOBIAN || s->request == LM_ITERATE;
+    int jacobian = s->request == LM_JACOBIAN || s->request == LM_ITERATE
+                   || s->request == LM_DIFFERENCE; /* whose columns are looked at */
 
     feholdexcept(&before);
     if (getenv("TRAP") && finite_all(s->fvec, m) && (!trial || finite_all(s->fvec_trial, m))
@@ -196,30 +197,31 @@ cpu = 'aarch64'
 endian = 'little'
 END
     PATH="$venv/bin:$PATH"
-    bits_program here gcc
+    bits_program x86-64 gcc
     bits_program aarch64 "$cross-gcc" --cross-file "$deep/aarch64.ini"
-    "$deep/here/bits" reference >"$deep/here.reference"
-    "$deep/here/bits" baseline >"$deep/here.fast"
+    local here=$deep/x86-64
+    "$here/bits" reference >"$here/reference"
+    "$here/bits" baseline >"$here/fast"
     for name in x86-64-v3 x86-64-v4; do
-        if "$deep/here/bits" $name >"$deep/here.$name"; then
-            cmp "$deep/here.fast" "$deep/here.$name"
+        if "$here/bits" $name >"$here/$name"; then
+            cmp "$here/fast" "$here/$name"
         fi
     done
     emulated() { qemu-aarch64 -L "/usr/$cross" "$deep/aarch64/bits" "$1"; }
-    emulated reference | diff "$deep/here.reference" -
-    emulated baseline | diff "$deep/here.fast" -
-    echo "$(cat "$deep"/here.reference "$deep"/here.fast | wc -l) fits have the same bits"
+    emulated reference | diff "$here/reference" -
+    emulated baseline | diff "$here/fast" -
+    echo "$(cat "$here/reference" "$here/fast" | wc -l) fits have the same bits"
 }
 
 check_clang() {
     command -v clang >/dev/null || tools/apt-install.sh clang
     PATH="$venv/bin:$PATH"
-    bits_program here gcc
+    bits_program gcc gcc
     CC=clang bits_program clang clang -Dwerror=true
     for name in reference baseline x86-64-v3 x86-64-v4; do
-        if "$deep/here/bits" $name >"$deep/here.$name"; then
-            "$deep/clang/bits" $name | diff "$deep/here.$name" -
-            echo "$name: $(wc -l <"$deep/here.$name") fits have the same bits"
+        if "$deep/gcc/bits" $name >"$deep/gcc/$name"; then
+            "$deep/clang/bits" $name | diff "$deep/gcc/$name" -
+            echo "$name: $(wc -l <"$deep/gcc/$name") fits have the same bits"
         fi
     done
 }
@@ -245,25 +247,34 @@ check_coverage() {
         --exclude-throw-branches "$deep/coverage-build" 2>>"$deep/coverage.log"
 }
 
+# check NAME: what the check says, once it has ended, and its last line in NAME.verdict.
+check() {
+    local name=$1 began=$SECONDS verdict
+    # A subshell, and not a condition: there set -e would not hold.
+    set +e
+    (set -e; bad=0; "check_$name"; exit $bad) >"$deep/$name.out" 2>&1
+    case $? in
+    0) verdict="clean" ;;
+    *) verdict="FAILED, see $deep/$name.log" ;;
+    esac
+    echo "$name: $verdict, $((SECONDS - began)) s" >"$deep/$name.verdict"
+    cat "$deep/$name.out" "$deep/$name.verdict"
+}
+
+# As many checks at a time as there are processors.
 main() {
-    local failed=0 name began status
     install_what_is_missing
     for name in "$@"; do
-        began=$SECONDS
-        # A subshell, and not a condition: there set -e would not hold.
-        set +e
-        (set -e; bad=0; "check_$name"; exit $bad) >"$deep/$name.out" 2>&1
-        status=$?
-        set -e
-        cat "$deep/$name.out"
-        if [ $status = 0 ]; then
-            echo "$name: clean, $((SECONDS - began)) s"
-        else
-            echo "$name: FAILED, $((SECONDS - began)) s; see $deep/$name.log"
-            failed=1
-        fi
+        rm -f "$deep/$name.verdict"
+        while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do
+            sleep 1
+        done
+        check "$name" &
     done
-    exit $failed
+    wait
+    for name in "$@"; do
+        grep -q ": clean, " "$deep/$name.verdict"
+    done
 }
 
 [ $# -gt 0 ] || set -- asan debug valgrind aarch64 clang coverage

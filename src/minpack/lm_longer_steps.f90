@@ -164,14 +164,16 @@ contains
    function all_differences(s) result(d)
       type(lm_state), intent(in) :: s
       type(differences) :: d
+      real(wp), pointer, contiguous :: fjac(:, :)
 
       d%m = s%m
       d%n = s%n
       d%raw = s%deferred /= 0
       d%rounding = s%rounding
-      call c_f_pointer(s%fjac, d%fjac, [s%ldfjac, s%n])
+      call c_f_pointer(s%fjac, fjac, [s%ldfjac, s%n])
+      d%fjac => fjac
       call c_f_pointer(s%fvec_trial, d%last, [s%m])
-      if (s%gathered /= 0) d%last => d%fjac(:s%m, s%n)
+      if (s%gathered /= 0) d%last => fjac(:s%m, s%n)
       call c_f_pointer(s%fvec, d%fvec, [s%m])
       call c_f_pointer(s%x, d%x, [s%n])
       call c_f_pointer(s%step, d%h, [s%n])

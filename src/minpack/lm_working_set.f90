@@ -212,7 +212,7 @@ contains
             return
          end if
          do j = 1, n
-            clipped(j) = nearest(j)
+            clipped(j) = nearest_to_target(j)
             if (set(j) == INSIDE .and. part > 0) p(j) = p(j) + part*(target(j) - p(j))
          end do
          p(first) = clipped(first)
@@ -238,7 +238,7 @@ contains
          do j = 1, n
             if (set(j) /= INSIDE) cycle
             if (target(j) >= lower(j) .and. target(j) <= upper(j)) cycle
-            stop_at = (nearest(j) - p(j))/(target(j) - p(j))
+            stop_at = (nearest_to_target(j) - p(j))/(target(j) - p(j))
             if (first /= 0 .and. stop_at >= part) cycle
             part = larger(stop_at, 0.0_wp)
             first = j
@@ -246,10 +246,10 @@ contains
       end subroutine
 
       !> The value within the bounds of parameter j that is nearest to its target.
-      pure real(wp) function nearest(j)
+      pure real(wp) function nearest_to_target(j)
          integer, intent(in) :: j
 
-         nearest = smaller(larger(target(j), lower(j)), upper(j))
+         nearest_to_target = smaller(larger(target(j), lower(j)), upper(j))
       end function
 
       real(wp) function length_at(point)
