@@ -124,8 +124,8 @@ tolerances are the defaults where nothing else is said; the first three are fitt
 their Jacobian and by differences. Of the others some leave MINPACK's path on purpose: a
 difference with MINPACK's step holds rounding errors alone, and is taken again with a
 longer one, or a first step that changes nothing is longer. "As low" are those of the
-others that end with fast kernels at a sum of squares that is at most {AS_LOW} (relative)
-above the reference's.
+others whose sum of squares with fast kernels is at most {AS_LOW} (relative) above that
+of the reference.
 
 {table(header, rows)}
 

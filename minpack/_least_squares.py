@@ -193,8 +193,9 @@ def least_squares(
           a step is not finite, or a compiled function has stopped the fit, and ``jac``
           and ``grad`` are NaN; -2: the callback has stopped it;
         - ``message``: the same in words;
-        - ``success``: whether the status is positive;
-        - ``method``: 'lm'.
+        - ``success``: whether the status is positive.
+
+        Its attribute ``method``, which is no entry, is 'lm'.
 
     Raises
     ------
@@ -321,8 +322,9 @@ def least_squares(
         active_mask=active,
         nfev=nfev,
         njev=None if isinstance(jac, str) else njev,
-        method="lm",
     )
+    # No entry: lmfit copies all entries to its own result, which has a method too.
+    object.__setattr__(result, "method", "lm")
     if observer is not None:
         observer.nfev = nfev  # the last trial point may not have been an iterate
         observer.print_end(message)

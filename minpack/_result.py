@@ -45,6 +45,7 @@ class OptimizeResult(dict[str, Any]):
         nit: int
         nfev: int
         njev: int | None
+        method: str  # no entry
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -54,7 +55,10 @@ class OptimizeResult(dict[str, Any]):
                 f"{type(self).__name__} has no entry {name!r}", name=name, obj=self
             ) from None
 
-    __setattr__ = dict.__setitem__
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.__dict__.pop(name, None)  # an attribute that is no entry
+        self[name] = value
+
     __delattr__ = dict.__delitem__
 
     def __dir__(self) -> list[str]:

@@ -96,7 +96,7 @@ def test_the_signature_is_scipys_but_for_the_default_method(optimize):
 def test_the_result_is_scipys(optimize, jac, x_scale):
     ours = least_squares(decay, START, jac, x_scale=x_scale)
     theirs = optimize.least_squares(decay, START, jac, method="lm", x_scale=x_scale)
-    assert ours.keys() == theirs.keys() | {"method"}
+    assert ours.keys() == theirs.keys()
     for name in ("x", "cost", "fun", "jac"):
         np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-5, atol=1e-6)
         assert np.shape(ours[name]) == np.shape(theirs[name])
@@ -929,6 +929,16 @@ def test_the_result_is_a_dictionary_with_attributes():
     for same in (pickle.loads(pickle.dumps(fit)), copy.deepcopy(fit)):
         assert isinstance(same, OptimizeResult)
         np.testing.assert_array_equal(same.jac, fit.jac)
+
+
+def test_the_method_is_an_attribute_and_no_entry():
+    """A client that copies all entries to its own result keeps its own method."""
+    fit = least_squares(decay, START)
+    for same in (fit, pickle.loads(pickle.dumps(fit)), copy.deepcopy(fit)):
+        assert same.method == "lm"
+        assert "method" not in same
+    fit.method = "mine"
+    assert fit.method == fit["method"] == "mine"
 
 
 @pytest.mark.parametrize(

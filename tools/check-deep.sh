@@ -9,6 +9,8 @@
 #   aarch64   the bits of some fits on an emulated processor of the other kind
 #   clang     the same bits with Clang in place of GCC, and no warning of it
 #   coverage  the lines of Python, C and Fortran that the suite reaches
+#   clients   the tests of astropy, lmfit and scikit-image, with minpack's functions in
+#             the place of SciPy's
 #
 # Usage: tools/check-deep.sh [check]...     (all of them, unless told)
 # Logs, builds and environments are in build/deep. PYTHON chooses the interpreter.
@@ -247,6 +249,39 @@ check_coverage() {
         --exclude-throw-branches "$deep/coverage-build" 2>>"$deep/coverage.log"
 }
 
+# They come with the wheels, but for those of lmfit, and need minpack as it is built here.
+check_clients() {
+    build clients
+    local packages=$deep/clients-venv site version
+    [ -x "$packages/bin/python" ] || "$python" -m venv "$packages"
+    "$packages/bin/python" -m pip install --quiet --upgrade pip
+    "$packages/bin/python" -m pip install --quiet --prefer-binary --group clients
+    site=$("$packages/bin/python" -c "import sysconfig; print(sysconfig.get_path('purelib'))")
+    version=$("$packages/bin/python" -c "import lmfit; print(lmfit.__version__)")
+    if [ ! -d "$deep/lmfit-$version" ]; then
+        "$packages/bin/python" -m pip download --quiet --no-deps --no-binary lmfit \
+            --dest "$deep" "lmfit==$version"
+        tar -xzf "$deep/lmfit-$version.tar.gz" -C "$deep" \
+            "lmfit-$version"/{tests,examples,NIST_STRD}
+    fi
+    client astropy "$site" astropy/modeling/tests astropy/wcs/tests/test_utils.py \
+        astropy/convolution/tests/test_convolve_models.py -m "not remote_data"
+    client lmfit "$deep/lmfit-$version" tests \
+        -k "not ampgo and not basinhopping and not brute" # minutes, and other minimizers
+    client scikit-image "$site" skimage/measure/tests/test_fit.py
+}
+
+# client NAME FOLDER ARGUMENT...: a suite with the plugin of tests/clients, in that folder.
+client() {
+    local name=$1 folder=$2
+    shift 2
+    run clients PYTHONPATH="$deep/clients:$PWD/tests/clients" \
+        env --chdir="$folder" "$deep/clients-venv/bin/python" -m pytest -q \
+        -c /dev/null --rootdir="$folder" -p no:cacheprovider \
+        -p with_minpack --client "$name" "$@" || bad=1
+    grep "^$name: " "$deep/clients.log"
+}
+
 # check NAME: what the check says, once it has ended, and its last line in NAME.verdict.
 check() {
     local name=$1 began=$SECONDS verdict
@@ -277,5 +312,5 @@ main() {
     done
 }
 
-[ $# -gt 0 ] || set -- asan debug valgrind aarch64 clang coverage
+[ $# -gt 0 ] || set -- asan debug valgrind aarch64 clang coverage clients
 main "$@"
