@@ -21,16 +21,16 @@ import numpy as np
 import scipy
 
 import minpack
-from agreement import same_bits, same_paths
-from batch import batch
-from bounds import bounded
-from footprint import footprint
-from hotspots import hotspots
-from own_time import own_time
-from report import wrapped
-from scaling import scaling
-from whole_fits import threads, whole_fits
-from wrappers import wrappers
+from pages.agreement import same_bits, same_paths
+from pages.batch import batch
+from pages.bounds import bounded
+from pages.footprint import footprint
+from pages.hotspots import hotspots
+from pages.own_time import own_time
+from pages.report import wrapped
+from pages.scaling import scaling
+from pages.whole_fits import threads, whole_fits
+from pages.wrappers import wrappers
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PARTS: dict[str, tuple[str, Callable[[], str]]] = {

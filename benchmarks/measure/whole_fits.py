@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
-from cases import SOLVERS, Array, spectrum_fit
-from report import short, spread, table, verdict
-from timing import interleaved, ratios, repeatedly
+from measure.cases import SOLVERS, Array, spectrum_fit
+from measure.timing import interleaved, repeatedly
 
 NAMES = ("SciPy", "fast")
 THREADS = 2
@@ -45,9 +44,26 @@ MODELS = (
 )
 
 
-def whole_fits() -> str:
+class WholeFit(NamedTuple):
+    """What was measured of a model at one size; times are seconds, one a round."""
+
+    title: str
+    m: int
+    n: int
+    nfev: int
+    times: dict[str, list[float]]  # a solver's, a fit; the model's, an evaluation
+
+
+class Threads(NamedTuple):
+    """What was measured of each kind of work in threads."""
+
+    alone: dict[str, list[float]]  # calls a second in one thread
+    gains: dict[str, list[float]]  # how many times as many in two
+
+
+def whole_fits() -> list[WholeFit]:
     """Time fits of everyday models."""
-    rows = []
+    found = []
     for title, model, truth, sizes in MODELS:
         for m in sizes:
             rng = np.random.default_rng(m)
@@ -62,23 +78,8 @@ def whole_fits() -> str:
             }
             timed["model"] = repeatedly(partial(residuals, x0))
             times = interleaved(timed, seconds=3)
-            middle = {name: statistics.median(times[name]) for name in times}
-            rows.append(
-                [
-                    title,
-                    f"{m:,} × {truth.size}",
-                    nfev,
-                    short(1e6 * middle["model"] * nfev),
-                    *(short(1e6 * middle[name]) for name in NAMES),
-                    spread(ratios(times, "fast", "SciPy")),
-                ]
-            )
-    header = ["model", "m × n", "nfev", "evaluations", *NAMES, "SciPy / fast"]
-    return f"""\
-Microseconds a fit, with models in NumPy; "evaluations" is nfev times what the model
-takes by itself.
-
-{table(header, rows)}"""
+            found.append(WholeFit(title, m, truth.size, nfev, times))
+    return found
 
 
 def _residuals(
@@ -87,9 +88,8 @@ def _residuals(
     return lambda x: model(x, t) - y
 
 
-def threads() -> str:
+def threads(m: int, n: int) -> Threads:
     """Compare the throughput of two threads with that of one."""
-    m, n = 100_000, 12
     fit = spectrum_fit(m, n)
     calls = int(SOLVERS["fast"](fit.residuals, fit.x0, full_output=True)[2]["nfev"])
 
@@ -101,26 +101,14 @@ def threads() -> str:
         name: partial(SOLVERS[name], fit.residuals, fit.x0) for name in NAMES
     }
     work["evaluations alone"] = evaluations
-    alone: dict[str, list[float]] = {name: [] for name in work}
-    gains: dict[str, list[float]] = {name: [] for name in work}
+    found = Threads({name: [] for name in work}, {name: [] for name in work})
     with ThreadPoolExecutor(THREADS) as pool:
         for _ in range(ROUNDS):
             for name, function in work.items():
                 one, both = (rate(pool, function, count) for count in (1, THREADS))
-                alone[name].append(one)
-                gains[name].append(both / one)
-    rows = [
-        [name, short(statistics.median(alone[name])), spread(gains[name])]
-        for name in work
-    ]
-    header = ["", "a second, 1 thread", "2 threads / 1"]
-    gain = statistics.median(gains["fast"])
-    return f"""\
-Fits of {m:,} × {n}, the model in NumPy, in two threads, by the wall clock: the machine
-must have nothing else to do. Evaluations alone, as many as a fit makes, show what two
-threads can gain at all. Target for fast: {verdict(gain, 1.5)}.
-
-{table(header, rows)}"""
+                found.alone[name].append(one)
+                found.gains[name].append(both / one)
+    return found
 
 
 def rate(pool: ThreadPoolExecutor, function: Callable[[], object], count: int) -> float:

@@ -1,26 +1,25 @@
 """What minpack costs besides time: its import, its wheel and its memory.
 
-    python benchmarks/footprint.py SOLVER M N
+    python -m measure.footprint SOLVER M N
 
-prints the peak memory of one fit, in doubles.
+in benchmarks/ prints the peak memory of one fit, in doubles.
 """
 
 from __future__ import annotations
 
 import os
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from cases import SOLVERS, Array
-from report import table
+from measure.cases import SOLVERS, Array
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 IMPORTS = {
     "numpy": "import numpy",
     "numpy and minpack": "import numpy, minpack",
@@ -41,7 +40,15 @@ def run(*command: str, path: list[str] | None = None) -> str:
     ).stdout
 
 
-def footprint() -> str:
+class Footprint(NamedTuple):
+    """Bytes, and the seconds that Python with each import takes, one a round."""
+
+    wheel: int
+    installed: int
+    imports: dict[str, list[float]]
+
+
+def footprint() -> Footprint:
     """Build a wheel, measure it, and import it from where it is installed."""
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     with tempfile.TemporaryDirectory() as folder:
@@ -52,30 +59,7 @@ def footprint() -> str:
         run(*pip, "install", "--no-deps", "--target", str(target), str(wheel))
         files = [path for path in target.rglob("*") if path.suffix != ".pyc"]
         installed = sum(path.stat().st_size for path in files if path.is_file())
-        wheel_size = wheel.stat().st_size
-        times = import_seconds(target)
-    extra = {
-        name: 1e3 * statistics.median(np.subtract(times[name], times["numpy"]))
-        for name in times
-    }
-    rows = [
-        [name, f"{1e3 * statistics.median(times[name]):.1f}", f"{extra[name]:.1f}"]
-        for name in IMPORTS
-    ]
-    milliseconds = extra["numpy and minpack"]
-    return f"""\
-The wheel has {wheel_size / 1e3:.0f} kB, installed {installed / 1e3:.0f} kB.
-
-Milliseconds of Python with one import, the wheel installed, not editable; medians, and
-medians of the differences from NumPy alone. Target for minpack: 5 more at most,
-{"met" if milliseconds <= 5 else "missed"}.
-
-{table(["import", "milliseconds", "more than NumPy"], rows)}
-
-Peak memory of a fit in units of m × n doubles, the array that each evaluation returns
-included (forward differences; the process's resident set).
-
-{memory_table()}"""
+        return Footprint(wheel.stat().st_size, installed, import_seconds(target))
 
 
 def import_seconds(target: Path) -> dict[str, list[float]]:
@@ -97,16 +81,17 @@ def children_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def memory_table() -> str:
-    """Return the peak memory of all solvers at all sizes."""
-    rows = []
-    for m, n in MEMORY_SIZES:
-        row: list[object] = [f"{m:,} × {n}"]
-        for name in SOLVERS:
-            arguments = [str(Path(__file__)), name, str(m), str(n)]
-            row.append(f"{float(run(sys.executable, *arguments)) / (m * n):.2f}")
-        rows.append(row)
-    return table(["m × n", *SOLVERS], rows)
+def peaks() -> dict[tuple[int, int], dict[str, float]]:
+    """Return the peak memory of a fit of each size by each solver, in doubles."""
+    here = [str(Path(__file__).resolve().parents[1])]
+    module = [sys.executable, "-m", "measure.footprint"]
+    return {
+        (m, n): {
+            name: float(run(*module, name, str(m), str(n), path=here))
+            for name in SOLVERS
+        }
+        for m, n in MEMORY_SIZES
+    }
 
 
 def peak_doubles(name: str, m: int, n: int) -> float:

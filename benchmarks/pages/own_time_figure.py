@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-if TYPE_CHECKING:
-    from own_time import OwnTime
+from measure.own_time import OwnTime
 
 STYLES: dict[str, dict[str, Any]] = {
     "SciPy": {"color": "#e0a040", "marker": "o", "ms": 6.5, "lw": 3, "label": "SciPy"},

@@ -1,0 +1,1 @@
+"""The parts as text: each takes what measure/ measures, and returns Markdown."""

@@ -1,0 +1,88 @@
+"""The page on many fits at once and on compiled functions."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+import measure.batch as measured
+from measure.batch import FITS, SIZES, THREADS, compiled_residuals, rates
+from measure.timing import ratios
+from pages.report import short, spread, table, verdict
+
+HEAD = """\
+{fits:,} fits of an exponential decay with 3 parameters to m points each, by
+differences, from one start; the machine must have nothing else to do, for the times are
+of the wall clock. SciPy is a loop over `scipy.optimize.curve_fit`, "pool" the same in
+a pool of {threads} processes that are there already, "batch"
+`curve_fit_batch` with the same NumPy model on 1 and on {threads} threads, "compiled"
+`leastsq_batch` with the same in Numba."""
+
+
+def batch() -> str:
+    """Time batches beside loops, and one compiled fit beside one in NumPy."""
+    compiled = compiled_residuals()
+    rows, gains = [], {}
+    for m in SIZES:
+        found = rates(m, compiled)
+        scipy_ = found.pop("SciPy")
+        rows.append([f"{m:,}", short(statistics.median(scipy_))])
+        for name, times in found.items():
+            gains[m, name] = [s / t for s, t in zip(scipy_, times, strict=True)]
+            rows[-1] += [short(statistics.median(times)), spread(gains[m, name])]
+    header = ["m", "SciPy, µs a fit"]
+    for name in found:
+        header += [f"{name}, µs", "SciPy / it"]
+    batch_gain = statistics.median(gains[50, f"batch × {THREADS}"])
+    pool_gain = statistics.median(
+        ours / pool
+        for ours, pool in zip(
+            gains[50, f"batch × {THREADS}"], gains[50, "pool"], strict=True
+        )
+    )
+    texts = [
+        HEAD.format(fits=FITS, threads=THREADS),
+        table(header, rows),
+        f"Target for the batch on {THREADS} threads at m = 50: "
+        f"{verdict(batch_gain, 12)}, and {verdict(batch_gain, 25)}; it is "
+        f"{short(pool_gain)} times as fast as the pool, targets "
+        f"{verdict(pool_gain, 6)}, and {verdict(pool_gain, 12)}.",
+    ]
+    if compiled is not None:
+        one, two = (gains[50, f"compiled × {n}"] for n in (1, THREADS))
+        both = statistics.median(t / o for o, t in zip(one, two, strict=True))
+        gain = statistics.median(two)
+        texts += [
+            f"Target for compiled functions on {THREADS} threads: {verdict(gain, 25)}, "
+            f"and {verdict(gain, 50)}; over one thread: {short(both)}, target "
+            f"{verdict(both, 1.7)}.",
+            one_fit(compiled),
+            one_curve_fit(),
+        ]
+    return "\n\n".join(texts)
+
+
+def one_fit(compiled: Any) -> str:
+    """Time one fit of 100 points in NumPy and compiled."""
+    times = measured.one_fit(compiled)
+    row = ["100 × 3", *(short(1e6 * statistics.median(times[name])) for name in times)]
+    gain = ratios(times, "compiled", "SciPy")
+    over_jitted = ratios(times, "compiled", "SciPy, jitted")
+    header = ["m × n", *times, "SciPy / compiled", "SciPy, jitted / compiled"]
+    return f"""\
+One fit of `leastsq`, in microseconds of CPU time; "SciPy" and "fast" have the model in
+NumPy, "jitted" is `numba.njit`. Targets for compiled:
+{verdict(statistics.median(gain), 4)}, and over the jitted one
+{verdict(statistics.median(over_jitted), 2)}.
+
+{table(header, [[*row, spread(gain), spread(over_jitted)]])}"""
+
+
+def one_curve_fit() -> str:
+    """Time the same fit by `curve_fit`."""
+    times = measured.one_curve_fit()
+    scipy_, fast, compiled = (short(1e6 * statistics.median(times[n])) for n in times)
+    return (
+        f"The same by `curve_fit`: {scipy_} µs in SciPy, {fast} µs, and compiled "
+        f"{compiled} µs; SciPy / compiled {spread(ratios(times, 'compiled', 'SciPy'))}."
+    )
