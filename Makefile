@@ -28,7 +28,8 @@ lint: $(VENV)/lint
 	$(RUN) -m mypy
 	$(RUN) -m codespell_lib
 	$(VENV)/bin/clang-format --dry-run --Werror \
-		src/python/*.[ch] src/minpack/*.h src/minpack/kernels/fast/*.[ch] tests/*.c
+		src/python/*.[ch] src/minpack/*.h src/minpack/kernels/fast/*.[ch] \
+		tests/*.c tests/compiled/*.c
 	$(VENV)/bin/fprettify --recursive --diff --line-length 96 src/minpack > $(VENV)/fortran.diff
 	test ! -s $(VENV)/fortran.diff || { cat $(VENV)/fortran.diff; false; }
 

@@ -1,18 +1,24 @@
-"""The original MINPACK, for the tests that compare with it, and how long to fuzz."""
+"""What tests of several chapters want: the original MINPACK, allocations that fail."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
+import importlib.util
 import os
+import shlex
 import shutil
-import subprocess
+import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
 import original
+from commands import CC, attempt, run
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -58,13 +64,42 @@ def library() -> ctypes.CDLL:
 @pytest.fixture(scope="session")
 def original_archive() -> Path:
     """The original as a static library."""
-    cc = shutil.which(os.environ.get("CC", "cc"))
-    if cc:
-        command = [cc, "-print-file-name=libminpack.a"]
-        found = subprocess.run(command, capture_output=True, text=True, check=False)
-        if Path(found.stdout.strip()).is_absolute():
-            return Path(found.stdout.strip())
+    if shutil.which(CC):
+        found = attempt(CC, "-print-file-name=libminpack.a").stdout.strip()
+        if Path(found).is_absolute():
+            return Path(found)
     without_original(
         "no libminpack.a or no C compiler here (Debian and Ubuntu: apt install "
         "minpack-dev gcc)"
     )
+
+
+@pytest.fixture(scope="session")
+def failing_allocations(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The module of failing_allocations.c, compiled here."""
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    built = tmp_path_factory.mktemp("memory") / f"failing_allocations{suffix}"
+    include = sysconfig.get_path("include")
+    compiler = shlex.split(sysconfig.get_config_var("LDSHARED") or "")
+    if not compiler or not shutil.which(compiler[0]):
+        pytest.skip("no C compiler here")
+    if not Path(include, "Python.h").exists():
+        pytest.skip("no Python.h here")
+    source = Path(__file__).with_name("failing_allocations.c")
+    flags = ["-fPIC", "-O1", f"-I{include}", f"-I{np.get_include()}"]
+    run(*compiler, *flags, source, "-o", built)
+    spec = importlib.util.spec_from_file_location("failing_allocations", built)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def memory(failing_allocations: Any) -> Iterator[Any]:
+    """That module, which takes every allocation in the meantime."""
+    gc.collect()
+    gc.freeze()  # makes the many collections below fast
+    failing_allocations.install()
+    yield failing_allocations
+    failing_allocations.uninstall()
+    gc.unfreeze()

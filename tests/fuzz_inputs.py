@@ -17,19 +17,10 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from arrays import Sub, read_only, unaligned
+from functions import OnPurposeError, Stop, raising
+
 Maker = Callable[[], Any]
-
-
-class UserError(Exception):
-    """What a user's own code raises."""
-
-
-class Halt(BaseException):
-    """The same, and no Exception."""
-
-
-class Sub(np.ndarray):
-    """An array subclass that adds nothing."""
 
 
 # Numbers ----------------------------------------------------------------------
@@ -98,19 +89,6 @@ def filled(dtype: Any, shape: tuple[int, ...], how: str, seed: int) -> np.ndarra
         except (TypeError, ValueError, OverflowError):
             pass
     return result
-
-
-def unaligned(a: np.ndarray) -> np.ndarray:
-    room = np.empty(a.nbytes + 1, np.uint8)[1:]
-    shifted = room.view(a.dtype).reshape(a.shape)
-    shifted[...] = a
-    return shifted
-
-
-def read_only(a: np.ndarray) -> np.ndarray:
-    a = a.copy()
-    a.flags.writeable = False
-    return a
 
 
 def overlapping(a: np.ndarray) -> np.ndarray:
@@ -198,13 +176,9 @@ METHODS = (
 )  # fmt: skip
 
 
-def raising(kind: type[BaseException]) -> Any:
-    raise kind("on purpose")
-
-
 answers = st.one_of(
-    st.just(lambda: raising(UserError)),
-    st.just(lambda: raising(Halt)),
+    st.just(raising(OnPurposeError)),
+    st.just(raising(Stop)),
     numbers.map(constant),
     st.sampled_from(SCALARS).map(constant),
     arrays(),
@@ -239,7 +213,7 @@ CALLABLES = (
     len, float, list, tuple, str, np.sin, np.array, np.linalg.inv, np.sum, type, min,
     functools.partial(np.multiply, 2.0), dict.get, np.ndarray.tolist, iter, memoryview,
     lambda: 0, lambda x: None, lambda x, y: x, lambda *x: x, int, object, np.vstack,
-    UserError,
+    OnPurposeError,
 )  # fmt: skip
 
 functions = st.sampled_from(CALLABLES).map(constant)

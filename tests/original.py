@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from arrays import Array
+
 _INT = ctypes.POINTER(ctypes.c_int)
 _DOUBLE = ctypes.POINTER(ctypes.c_double)
 _LMDIF_FCN = ctypes.CFUNCTYPE(None, _INT, _INT, _DOUBLE, _DOUBLE, _INT)

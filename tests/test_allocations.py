@@ -1,22 +1,14 @@
 """Where memory runs out, a fit raises MemoryError and leaves nothing behind.
 
 Every allocation of a call is made to fail, one after the other: those of Python's
-three allocators and those of NumPy for the data of arrays. The compiled part has no
-others (see the last test). What the user's functions allocate themselves is let alone.
+three allocators and those of NumPy for the data of arrays. The library allocates
+nothing (test_classic.py). What the user's functions allocate themselves is let alone.
 """
 
 from __future__ import annotations
 
-import gc
-import importlib.util
 import itertools
-import shlex
-import shutil
-import subprocess
-import sys
-import sysconfig
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,47 +16,22 @@ import pytest
 
 from contract.calls import (
     Call,
-    at_point,
     decay,
     decay_jacobian,
     decay_jacobian_by_columns,
     decay_residuals,
     decay_with_columns,
     decay_with_jacobian,
-    raising,
     rate,
     sum_alone,
 )
+from fits import plain
+from functions import at_point, ignoring_args, raising
+from memory import each_extent, fail_each_allocation, references
 from minpack import _minpack, curve_fit, curve_fit_batch, leastsq, leastsq_batch
 
-SOURCE = Path(__file__).with_name("failing_allocations.c")
 T = np.linspace(0.0, 1.0, 1000)
 KEPT = np.ones(10)
-
-
-@pytest.fixture(scope="module")
-def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The module failing_allocations, compiled here and installed."""
-    suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    built = tmp_path_factory.mktemp("memory") / f"failing_allocations{suffix}"
-    include = sysconfig.get_path("include")
-    compiler = shlex.split(sysconfig.get_config_var("LDSHARED") or "")
-    if not compiler or not shutil.which(compiler[0]):
-        pytest.skip("no C compiler here")
-    if not Path(include, "Python.h").exists():
-        pytest.skip("no Python.h here")
-    command = [*compiler, "-fPIC", "-O1", f"-I{include}", f"-I{np.get_include()}"]
-    subprocess.run([*command, str(SOURCE), "-o", str(built)], check=True)
-
-    spec = importlib.util.spec_from_file_location("failing_allocations", built)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    gc.collect()
-    gc.freeze()  # makes the many collections below fast
-    module.install()
-    yield module
-    module.uninstall()
-    gc.unfreeze()
 
 
 def exponential_residuals(x: Any) -> Any:
@@ -98,11 +65,7 @@ def model_derivatives(t: Any, a: Any, b: Any) -> Any:
 
 def with_seven_more(call: Call) -> Call:
     """The call with more arguments than it can pass without an allocation."""
-
-    def ignoring(function: Callable[[Any], Any]) -> Callable[..., Any]:
-        return lambda x, *args: function(x)
-
-    functions = {name: ignoring(call[name]) for name in ("func", "Dfun")}
+    functions = {name: ignoring_args(call[name]) for name in ("func", "Dfun")}
     return call | functions | {"args": tuple(object() for _ in range(7))}
 
 
@@ -234,15 +197,6 @@ def build(make: Callable[[], Call], memory: Any) -> Call:
     return call
 
 
-def plain(item: Any) -> Any:
-    """A result as lists and numbers."""
-    if isinstance(item, tuple):
-        return [plain(part) for part in item]
-    if isinstance(item, dict):
-        return {name: plain(part) for name, part in item.items()}
-    return item.tolist() if isinstance(item, np.ndarray) else item
-
-
 def outcome(call: Call) -> str:
     """How the call ends."""
     fit, fit_many = (
@@ -259,54 +213,6 @@ def outcome(call: Call) -> str:
         return repr(error)
 
 
-def references(call: Call) -> list[int]:
-    """The reference counts of what the call hands over, but for shared constants."""
-    handed = [*call.values(), *call.get("args", ())]
-    return [sys.getrefcount(item) for item in handed if not isinstance(item, int | str)]
-
-
-def grows(memory: Any, act: Callable[[], None]) -> bool:
-    """Whether `act` leaves a block behind each time, rather than filling a cache."""
-    for repeats in (3, 3, 30, 300, 300, 300):
-        gc.collect()  # which also empties the interpreter's free lists
-        before = memory.live_blocks()
-        for _ in range(repeats):
-            act()
-        gc.collect()
-        if memory.live_blocks() - before < repeats:
-            return False
-    return True
-
-
-each_extent = pytest.mark.parametrize(
-    "alone", [True, False], ids=["alone", "with all that follow"]
-)
-
-
-def fail_each_allocation(
-    memory: Any, alone: bool, act: Callable[[], str], expected: str
-) -> None:
-    """Let `act`, which gives its outcome, meet each of its allocations failing.
-
-    NumPy and the interpreter can do without some; then the outcome is as ever.
-    """
-    outcomes = set()
-
-    def attempt() -> None:
-        ended = act()
-        failed = memory.allocations() >= number
-        allowed = {expected, "MemoryError"} if failed else {expected}
-        assert ended in allowed, f"allocation {number}"
-        outcomes.add(ended)
-
-    for number in itertools.count(1):
-        memory.choose(number, number if alone else sys.maxsize)
-        assert not grows(memory, attempt), f"allocation {number} leaks"
-        if memory.allocations() < number:
-            break
-    assert outcomes == {expected, "MemoryError"}
-
-
 def fail_within(
     memory: Any,
     monkeypatch: pytest.MonkeyPatch,
@@ -318,9 +224,10 @@ def fail_within(
 
     def act() -> str:
         call = build(make, memory)
-        before = references(call)
+        handed = [*call.values(), *call.get("args", ())]
+        before = references(handed)
         ended = outcome(call)
-        assert references(call) == before
+        assert references(handed) == before
         return ended
 
     expected = act()
@@ -378,7 +285,7 @@ BATCHES: dict[str, Callable[[], Call]] = {
     "values of the wrong shape": lambda: batch(
         f=in_the_end(lambda *p: np.ones((2, 3, 4)))
     ),
-    "model raises": lambda: batch(f=in_the_end(lambda t, *p: raising(ValueError)(t))),
+    "model raises": lambda: batch(f=in_the_end(raising(ValueError))),
     "residuals": lambda: {
         "func": lambda x, rows: x[:, :1] * np.exp(-x[:, 1:] * T[::100]) - 0.5,
         "x0": np.ones((3, 2)),

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import scipy.optimize
-from numpy.typing import NDArray
 
 import minpack
+from arrays import Array
+from fits import quiet_fit
+from models import decay
 from problems import mgh, nist, positive
 from problems.bounded import PROBLEMS, Problem
 from problems.positive import PositiveFit
-
-Array = NDArray[np.float64]
 
 JACOBIANS = ("2-point", "3-point", "cs")
 T = np.linspace(0, 4, 50)
 Y = 3 * np.exp(-1.3 * T) + 0.5 + 0.01 * np.sin(40 * T)
 
 
-def decay(t: Array, a: float, b: float, c: float) -> Array:
-    """Return a decay on a background."""
-    value: Array = a * np.exp(-b * t) + c
-    return value
-
-
 def residuals(x: Array) -> Array:
-    """Return those of the decay."""
     return decay(T, x[0], x[1], x[2]) - Y
 
 
@@ -44,13 +36,6 @@ def recorded(
         return function(x)
 
     return recording
-
-
-def quiet_fit(solver: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    """Fit without the warnings of the residuals."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        return solver(*args, **options)
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=str)

@@ -11,16 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from commands import attempt, refused, run
+from commands import CC, FC, LIBRARY, ROOT, attempt, needs_compilers, refused, run
 
-ROOT = Path(__file__).resolve().parents[1]
-CC, FC = os.environ.get("CC", "cc"), os.environ.get("FC", "gfortran")
 MINGW = "x86_64-w64-mingw32-gcc"
 TOO_OLD = "import sys; sys.version_info = (3, 10, 13, 'final', 0); "
-
-needs_compilers = pytest.mark.skipif(
-    not (shutil.which(CC) and shutil.which(FC)), reason="no C or no Fortran compiler"
-)
 
 
 def script(path: Path, *lines: str) -> Path:
@@ -39,7 +33,7 @@ def kernels(folder: Path, cc: str | Path, *options: str | Path) -> str:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     printed = run(
         sys.executable, "-m", "mesonbuild.mesonmain", "setup", folder / "build",
-        ROOT / "src/minpack", *options, env=os.environ | {"CC": str(cc), "PATH": path},
+        LIBRARY, *options, env=os.environ | {"CC": str(cc), "PATH": path},
     )  # fmt: skip
     return printed.partition("Fast kernels: ")[2].splitlines()[0]
 

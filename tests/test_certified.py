@@ -9,16 +9,16 @@ import functools
 import re
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import minpack
+from commands import ROOT
 from problems import nist
 from problems.nist import RUNS, Digits
 
-TABLE = Path(__file__).parents[1] / "docs" / "nist.md"
+TABLE = ROOT / "docs/nist.md"
 SOLID = 6  # digits; from here on they depend on the processor's exp
 
 HEADER = """\

@@ -10,17 +10,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from commands import CC, FC, LIBRARY, needs_compilers, run
+
 PROGRAMS = Path(__file__).parent / "classic"
-SOURCES = Path(__file__).parents[1] / "src" / "minpack"
 UNUSED = "-Wno-unused-function"  # report.h is for several programs
-CC, FC = os.environ.get("CC", "cc"), os.environ.get("FC", "gfortran")
 
 # What a library that allocates nothing, keeps nothing and prints nothing may need.
 LIBC = {"memcmp", "memcpy", "memmove", "memset", "strcmp", "sqrt", "fabs"}
@@ -31,19 +29,7 @@ COMPILER = {
     "__cpu_indicator_init",
 }
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which(CC) and shutil.which(FC)), reason="no C or no Fortran compiler"
-)
-
-
-def run(*command: Any, **options: Any) -> str:
-    """What a command prints, or a failure that says what went wrong."""
-    arguments = list(map(str, command))
-    done = subprocess.run(
-        arguments, capture_output=True, text=True, check=False, timeout=300, **options
-    )
-    assert done.returncode == 0, f"{' '.join(arguments)}\n{done.stdout}{done.stderr}"
-    return done.stdout
+pytestmark = needs_compilers
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +47,7 @@ def prefix(folder: Path) -> Path:
     }
     options = {"env": os.environ | ninja, "cwd": folder}
     where = (f"--prefix={folder / 'installed'}", "--libdir=lib")
-    run(*meson, "setup", folder / "build", SOURCES, *where, **options)
+    run(*meson, "setup", folder / "build", LIBRARY, *where, **options)
     run(*meson, "install", "-C", folder / "build", **options)
     return folder / "installed"
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from pathlib import Path
 
 import pytest
 
 import test_scipy_own
 import test_scipy_own_least_squares
+from commands import ROOT
 from contract.differences import DIFFERENCES, as_markdown
 
-ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
 

@@ -18,15 +18,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions import OnPurposeError, Stop, raising
 from fuzz_inputs import (
-    Halt,
-    UserError,
     anything,
     constant,
     formed,
     forms,
     mostly,
-    raising,
 )
 from minpack import leastsq
 
@@ -41,14 +39,13 @@ class EnoughError(Exception):
     """A fit that would run for long is stopped."""
 
 
-CLEAR = (TypeError, ValueError, OverflowError, UserError, Halt, EnoughError)
+CLEAR = (TypeError, ValueError, OverflowError, OnPurposeError, Stop, EnoughError)
 
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 # Calls --------------------------------------------------------------------------
 
-ANSWER_TYPES = [*["f8"] * 6, "f4", "f2", "g", ">f8", "O", "c16"]
 TOLERANCES = [0.0, 1e-300, 1e-16, 1e-8, 0.1]
 SHAPES: dict[str, Callable[[Any], Any]] = {
     "line": lambda s: s,
@@ -129,14 +126,14 @@ class Recorder:
             if self.calls == self.change_at:
                 answer = self.change(answer)
         except Exception as error:
-            raise UserError from error
+            raise OnPurposeError from error
         self.answers.append((answer, snapshot(answer)))
         return answer
 
 
 CHANGES: dict[str, Callable[[Any], Any]] = {
-    "raises": lambda r: raising(UserError),
-    "halts": lambda r: raising(Halt),
+    "raises": raising(OnPurposeError),
+    "halts": raising(Stop),
     "None": lambda r: None,
     "nothing": lambda r: np.asarray(r)[:0],
     "shorter": lambda r: np.asarray(r)[:-1],

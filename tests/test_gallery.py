@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from commands import ROOT
+
 SECTIONS = {
     re.search(r"examples/(\w+)\.py", section)[1]: section
     for section in (ROOT / "docs/gallery.md").read_text().split("\n## ")[1:]

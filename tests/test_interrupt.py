@@ -24,12 +24,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from contract.calls import decay_jacobian, decay_residuals
 from minpack import leastsq
 
 Call = Callable[[], Any]
-
-T = np.linspace(0.0, 4.0, 10)
-Y = 2.5 * np.exp(-1.3 * T) + 0.05 * np.cos(7.0 * T)
 
 # interrupt_main sets the flag that Ctrl-C sets, and leaves it to others to see it.
 CTRL_C: dict[str, Call] = {
@@ -47,15 +45,6 @@ def ctrl_c_is_not_ignored() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
-
-
-def residuals(x: Any) -> Any:
-    return x[0] * np.exp(-x[1] * T) - Y
-
-
-def jacobian(x: Any) -> Any:
-    e = np.exp(-x[1] * T)
-    return np.stack([e, -x[0] * T * e], axis=1)
 
 
 def with_call(function: Callable[[Any], Any], calls: Iterator[Call]) -> Any:
@@ -92,7 +81,7 @@ def number_left(calls: Iterable[Call]) -> int:
 def test_a_fit_of_a_python_function_stops_at_once(ctrl_c: Call, at: int) -> None:
     calls = nothing_but(ctrl_c, at)
     with pytest.raises(KeyboardInterrupt):
-        leastsq(with_call(residuals, calls), [1.0, 1.0])
+        leastsq(with_call(decay_residuals, calls), [1.0, 1.0])
     assert number_left(calls) == 1000
 
 
@@ -109,9 +98,9 @@ def test_a_fit_of_a_compiled_function_stops_at_once(ctrl_c: Call, at: int) -> No
 @pytest.mark.parametrize("at", [1, 2])
 def test_a_fit_stops_at_a_compiled_jacobian(ctrl_c: Call, at: int) -> None:
     calls = nothing_but(ctrl_c, at)
-    dfun = compiled(jacobian(np.array([1.0, 1.0])), calls)
+    dfun = compiled(decay_jacobian(np.array([1.0, 1.0])), calls)
     evaluations = itertools.count()
-    func = with_call(residuals, (evaluations.__next__ for _ in itertools.count()))
+    func = with_call(decay_residuals, (evaluations.__next__ for _ in itertools.count()))
     with pytest.raises(KeyboardInterrupt):
         leastsq(func, [1.0, 1.0], Dfun=dfun)
     assert number_left(calls) == 1000
@@ -150,7 +139,7 @@ def test_an_interrupted_fit_leaves_no_object_behind(ctrl_c: Call) -> None:
     seen: list[weakref.ref[Any]] = []
 
     def func(x: Any, data: Any) -> Any:
-        r = residuals(x) + data
+        r = decay_residuals(x) + data
         seen.extend(map(weakref.ref, (x, r)))
         next(calls)()
         return r
@@ -193,19 +182,19 @@ def test_interrupted_fits_give_their_memory_back(ctrl_c: Call) -> None:
 @each_way
 def test_the_next_fit_has_the_bits_of_the_one_before(ctrl_c: Call) -> None:
     def bits() -> list[bytes]:
-        x, cov_x, info, *_ = leastsq(residuals, [1.0, 1.0], full_output=True)
+        x, cov_x, info, *_ = leastsq(decay_residuals, [1.0, 1.0], full_output=True)
         return [array.tobytes() for array in (x, cov_x, info["fvec"], info["fjac"])]
 
     before = bits()
     for at in range(1, 10):
         with pytest.raises(KeyboardInterrupt):
-            leastsq(with_call(residuals, nothing_but(ctrl_c, at)), [1.0, 1.0])
+            leastsq(with_call(decay_residuals, nothing_but(ctrl_c, at)), [1.0, 1.0])
         assert bits() == before
 
 
 def test_a_fit_in_another_thread_goes_on() -> None:
     """Signals are for the main thread."""
-    alone = leastsq(residuals, [1.0, 1.0])[0]
+    alone = leastsq(decay_residuals, [1.0, 1.0])[0]
     found: list[Any] = []
     started, interrupted = threading.Event(), threading.Event()
 
@@ -215,7 +204,7 @@ def test_a_fit_in_another_thread_goes_on() -> None:
 
     def work() -> None:
         calls = itertools.chain([int, int, wait], itertools.repeat(int))
-        found.append(leastsq(with_call(residuals, calls), [1.0, 1.0])[0])
+        found.append(leastsq(with_call(decay_residuals, calls), [1.0, 1.0])[0])
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -250,7 +239,7 @@ def child(kind: str) -> None:
         leastsq(func[kind], x0)
     except KeyboardInterrupt:
         assert number_left(calls) > 0
-        print(leastsq(residuals, [1.0, 1.0])[0].tobytes().hex(), flush=True)
+        print(leastsq(decay_residuals, [1.0, 1.0])[0].tobytes().hex(), flush=True)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a signal from another process")
@@ -267,4 +256,4 @@ def test_ctrl_c_at_the_terminal_stops_a_fit(kind: str) -> None:
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
-    assert output.strip() == leastsq(residuals, [1.0, 1.0])[0].tobytes().hex()
+    assert output.strip() == leastsq(decay_residuals, [1.0, 1.0])[0].tobytes().hex()

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from functions import raising
+from memory import references
 from minpack import OptimizeWarning, curve_fit, leastsq
 
 CALLS = 250_000
@@ -51,14 +53,6 @@ def later(act: Callable[[Any], Any], function: Any = residuals) -> Any:
     return lambda x, *args: act(function(x)) if x[0] != START[0] else function(x)
 
 
-def raising(_: Any) -> Any:
-    raise LookupError("on purpose")
-
-
-def stopping(_: Any) -> Any:
-    raise KeyboardInterrupt
-
-
 # Each with the exception it ends in.
 GOOD: list[tuple[dict[str, Any], None]] = [
     ({}, None),
@@ -76,10 +70,10 @@ GOOD: list[tuple[dict[str, Any], None]] = [
     ({"x0": [], "func": lambda x: Y, "full_output": True}, None),
 ]
 BAD: list[tuple[dict[str, Any], type[BaseException]]] = [
-    ({"func": at_first(raising)}, LookupError),
-    ({"func": later(raising)}, LookupError),
-    ({"func": later(stopping)}, KeyboardInterrupt),
-    ({"Dfun": at_first(raising, jacobian)}, LookupError),
+    ({"func": at_first(raising(LookupError))}, LookupError),
+    ({"func": later(raising(LookupError))}, LookupError),
+    ({"func": later(raising(KeyboardInterrupt))}, KeyboardInterrupt),
+    ({"Dfun": at_first(raising(LookupError), jacobian)}, LookupError),
     ({"Dfun": "2-point"}, TypeError),
     ({"func": None}, TypeError),
     # The wrong sizes and shapes
@@ -122,7 +116,7 @@ CURVES: list[tuple[dict[str, Any], type[BaseException] | None]] = [
     ({"f": lambda *args: None}, TypeError),
     ({"f": lambda *args: A}, ValueError),
     ({"f": lambda *args: Y[:4]}, ValueError),
-    ({"f": lambda *args: raising(args)}, LookupError),
+    ({"f": raising(LookupError)}, LookupError),
     ({"f": model, "jac": lambda *args: A.T, "sigma": Y}, TypeError),
     ({"f": model, "p0": np.ones(6)}, TypeError),
     ({"f": model, "ydata": Y * np.nan}, ValueError),
@@ -153,15 +147,8 @@ def call_all(calls: int) -> None:
     gc.collect()
 
 
-def references() -> dict[str, int]:
-    """The reference counts of all that is handed to the calls."""
-    values: list[Any] = [START, DIAG, ARGS, *ARGS, A, T, Y, residuals, jacobian]
-    values += [item for changes, _ in CASES for item in changes.values()]
-    return {
-        f"{position} {item!r:.40}": sys.getrefcount(item)
-        for position, item in enumerate(values)
-        if not isinstance(item, int | str | float | None)
-    }
+HANDED = [START, DIAG, ARGS, *ARGS, A, T, Y, residuals, jacobian]
+HANDED += [item for changes, _ in CASES for item in changes.values()]
 
 
 def resident() -> int:
@@ -173,12 +160,12 @@ def test_a_quarter_of_a_million_calls_leave_memory_and_references_alone() -> Non
     # The interpreter's own caches fill up first: its type cache alone holds 4096
     # names, and error messages with a dtype in them make new ones.
     call_all(CALLS // 10)
-    counts, blocks = references(), sys.getallocatedblocks()
+    counts, blocks = references(HANDED), sys.getallocatedblocks()
     memory = resident() if STATM.exists() else 0
 
     call_all(CALLS)
 
-    assert references() == counts
+    assert references(HANDED) == counts
     # A leak of one object in one kind of call would be CALLS/len(CASES) = 4166 blocks.
     assert sys.getallocatedblocks() - blocks < 1000
     if memory:

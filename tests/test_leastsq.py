@@ -11,17 +11,14 @@ import pytest
 
 from contract.calls import (
     T,
-    at_point,
     decay,
     decay_jacobian,
     decay_residuals,
     decay_with_columns,
     decay_with_jacobian,
-    raising,
-    wrapped,
 )
-from contract.objects import Stop
-from contract.results import full
+from fits import full
+from functions import Stop, at_point, raising, wrapped
 from minpack import leastsq
 
 Fit = Callable[..., dict[str, Any]]

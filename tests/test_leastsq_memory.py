@@ -13,17 +13,14 @@ import numpy as np
 import pytest
 
 from contract.calls import (
-    at_point,
     decay,
     decay_jacobian,
     decay_residuals,
     decay_with_columns,
     decay_with_jacobian,
-    raising,
-    wrapped,
 )
-from contract.objects import Stop
-from contract.results import arrays, full, plain
+from fits import arrays, full, plain
+from functions import Stop, at_point, ignoring_args, raising, wrapped
 from minpack import curve_fit, leastsq
 
 Call = dict[str, Any]
@@ -405,10 +402,6 @@ def repeatable(changes: Call) -> Callable[[], None]:
 
     run.call = call
     return run
-
-
-def ignoring_args(function: Function) -> Callable[..., Any]:
-    return lambda x, *args: function(x)
 
 
 @each_outcome

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import minpack
+from arrays import Array
 from minpack import OptimizeWarning
+from models import decay, decay_jacobian
 
-Array = NDArray[np.float64]
 Model = Callable[..., Any]
 
 
@@ -224,19 +224,14 @@ T = np.linspace(0, 5, 40)
 DECAY = 2 * np.exp(-0.7 * T) + 0.5 + 0.02 * np.random.default_rng(0).normal(size=40)
 
 
-def decay(t: Array, a: float, b: float, c: float) -> Array:
-    return a * np.exp(-b * t) + c
-
-
 def decay_residuals(p: Array) -> Array:
     with np.errstate(over="ignore"):
         return decay(T, *p) - DECAY
 
 
-def decay_jacobian(p: Array) -> Array:
+def decay_derivatives(p: Array) -> Array:
     with np.errstate(over="ignore"):
-        e = np.exp(-p[1] * T)
-        return np.stack([e, -p[0] * T * e, np.ones_like(T)], axis=1)
+        return decay_jacobian(T, *p)
 
 
 SOLUTION = minpack.leastsq(decay_residuals, [1, 1, 0.1])[0]
@@ -284,9 +279,9 @@ def test_a_tiny_start_moves_in_leastsq_and_batches(tiny: float) -> None:
 
 @pytest.mark.parametrize("tiny", [1e-7, 1e-9, 1e-12, 1e-300])
 def test_a_tiny_amplitude_moves_with_the_exact_jacobian_too(tiny: float) -> None:
-    fit = minpack.least_squares(decay_residuals, start(0, tiny), decay_jacobian)
+    fit = minpack.least_squares(decay_residuals, start(0, tiny), decay_derivatives)
     np.testing.assert_allclose(fit.x, SOLUTION, rtol=1e-5)
-    x, _ = minpack.leastsq(decay_residuals, start(0, tiny), Dfun=decay_jacobian)
+    x, _ = minpack.leastsq(decay_residuals, start(0, tiny), Dfun=decay_derivatives)
     np.testing.assert_allclose(x, SOLUTION, rtol=1e-4)
 
 

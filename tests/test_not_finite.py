@@ -8,16 +8,16 @@ package does the same, which shows in each test what has been mended.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from arrays import Array
+from fits import quiet_fit
 from minpack import leastsq
 from minpack._minpack import instruction_sets
-
-Array = NDArray[np.float64]
 
 CONVERGED = {1, 2, 3, 4}
 NOT_FINITE = 9
@@ -49,9 +49,7 @@ class Line:
         return self.matrix.copy()
 
 
-def fit(func: Callable[..., Any], x0: Any, **options: Any) -> Any:
-    with np.errstate(all="ignore"):
-        return leastsq(func, x0, full_output=True, **options)
+fit = partial(quiet_fit, leastsq, full_output=True)
 
 
 def assert_ended_as_not_finite(result: Any, x: Any) -> None:

@@ -36,7 +36,7 @@ class Outcome:
     warnings: list[warnings.WarningMessage]
 
 
-def run(leastsq: Leastsq, case: Case, **more: Any) -> Outcome:
+def outcome(leastsq: Leastsq, case: Case, **more: Any) -> Outcome:
     """Run the case; a warning counts if it points at the call of leastsq here."""
     result = error = None
     with (
@@ -143,8 +143,8 @@ def assert_same_result(
 def test_a_call_ends_as_it_does_in_scipy(
     case: Case, more: dict[str, Any], kernels: str
 ) -> None:
-    theirs = run(optimize.leastsq, case, **more)
-    ours = run(minpack.leastsq, case, **more, kernels=kernels)
+    theirs = outcome(optimize.leastsq, case, **more)
+    ours = outcome(minpack.leastsq, case, **more, kernels=kernels)
 
     if theirs.error is not None:
         assert ours.error is not None, ours.result
@@ -159,7 +159,7 @@ def test_a_call_ends_as_it_does_in_scipy(
 
 @pytest.mark.parametrize("ier", INFO)
 def test_every_ier_is_reached(ier: int) -> None:
-    ours = run(minpack.leastsq, INFO[ier], full_output=True)
+    ours = outcome(minpack.leastsq, INFO[ier], full_output=True)
     assert ours.result[-1] == ier
 
 
@@ -167,8 +167,8 @@ def test_every_ier_is_reached(ier: int) -> None:
     ("ier", "argument"), {5: "maxfev", 6: "ftol", 7: "xtol", 8: "gtol"}.items()
 )
 def test_a_warning_says_what_mesg_says(ier: int, argument: str) -> None:
-    mesg = run(minpack.leastsq, INFO[ier], full_output=True).result[-2]
-    (warning,) = run(minpack.leastsq, INFO[ier]).warnings
+    mesg = outcome(minpack.leastsq, INFO[ier], full_output=True).result[-2]
+    (warning,) = outcome(minpack.leastsq, INFO[ier]).warnings
     assert issubclass(warning.category, RuntimeWarning)
     assert str(warning.message) == mesg
     assert argument in mesg

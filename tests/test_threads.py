@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from contract.calls import at_point, decay, decay_residuals
-from contract.results import full
+from contract.calls import decay, decay_residuals
+from fits import full
+from functions import OnPurposeError, at_point
+from lock import lets_others_run
 from minpack import OptimizeWarning, curve_fit, least_squares, leastsq
 
 Bits = tuple[bytes, ...]
@@ -23,10 +25,6 @@ WITHOUT_LOCK = not getattr(sys, "_is_gil_enabled", lambda: True)()
 BUILT_WITHOUT_LOCK = "free-threading" in sys.version
 
 each_number_of_threads = pytest.mark.parametrize("threads", [2, 4, 8, 16])
-
-
-class OnPurposeError(Exception):
-    """What a failing fit raises."""
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +36,9 @@ def hasty_threads() -> Iterator[None]:
     sys.setswitchinterval(interval)
 
 
-def fit(m: int, number: int, during: Callable[[int], Any] = lambda call: None) -> Bits:
+def numbered_fit(
+    m: int, number: int, during: Callable[[int], Any] = lambda call: None
+) -> Bits:
     """Every bit of a fit to m points; each number has its own data.
 
     Every other fit has a Jacobian. `during` is told the number of each call of func.
@@ -64,7 +64,7 @@ def fit(m: int, number: int, during: Callable[[int], Any] = lambda call: None) -
 
 
 def small_fit(number: int) -> Bits:
-    return fit(5 + number % 11, number)
+    return numbered_fit(5 + number % 11, number)
 
 
 def model_fit(number: int) -> Bits:
@@ -78,7 +78,7 @@ def model_fit(number: int) -> Bits:
 
 def large_fit(number: int) -> Bits:
     """Large enough for the lock to be released while the solver runs."""
-    return fit(100_000, number)
+    return numbered_fit(100_000, number)
 
 
 def nested_fit(number: int) -> Bits:
@@ -88,9 +88,9 @@ def nested_fit(number: int) -> Bits:
         return call == 2 and small_fit(number + 2)
 
     def outer(call: int) -> Any:
-        return call in {1, 3} and fit(9, number + 1, inner)
+        return call in {1, 3} and numbered_fit(9, number + 1, inner)
 
-    return fit(7, number, outer)
+    return numbered_fit(7, number, outer)
 
 
 def failing_fit(number: int) -> Bits:
@@ -101,7 +101,7 @@ def failing_fit(number: int) -> Bits:
             raise OnPurposeError(number)
 
     try:
-        return fit(8, 2 * number, fail)
+        return numbered_fit(8, 2 * number, fail)
     except OnPurposeError as error:
         return (repr(error).encode(),)
 
@@ -219,24 +219,7 @@ def test_a_large_fit_lets_other_threads_run_while_the_solver_works(
     fit: Callable[[Callable[[], None]], None],
 ) -> None:
     """Here a thread gets its turn only where another gives up the lock."""
-    start, ran = threading.Lock(), threading.Event()
-
-    def wait_for_a_turn() -> None:
-        with start:
-            ran.set()
-
-    def begin() -> None:
-        assert not ran.is_set()
-        start.release()
-
-    sys.setswitchinterval(1000.0)
-    start.acquire()
-    thread = threading.Thread(target=wait_for_a_turn)
-    thread.start()
-    fit(begin)
-    ran_meanwhile = ran.is_set()
-    thread.join()
-    assert ran_meanwhile
+    assert lets_others_run(fit)
 
 
 @pytest.mark.skipif(

@@ -17,9 +17,8 @@ from pathlib import Path
 import pytest
 
 import minpack
-from commands import refused, run
+from commands import ROOT, refused, run
 
-ROOT = Path(__file__).resolve().parents[1]
 FIT = """
 import sys
 import minpack

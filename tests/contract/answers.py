@@ -8,10 +8,10 @@ from fractions import Fraction
 
 import numpy as np
 
+from arrays import Sub, backwards, byte_swapped, read_only, strided, unaligned
 from contract.calls import (
     Case,
     T,
-    at_point,
     decay,
     decay_jacobian,
     decay_jacobian_by_columns,
@@ -26,16 +26,8 @@ from contract.calls import (
     rate_derivatives,
     single,
 )
-from contract.objects import (
-    AsArray,
-    AsIndex,
-    Sub,
-    backwards,
-    byte_swapped,
-    read_only,
-    strided,
-    unaligned,
-)
+from contract.objects import AsArray, AsIndex
+from functions import at_point
 
 
 def residuals_cases(table: dict, argument: str | None = None, **more) -> list[Case]:

@@ -181,38 +181,3 @@ def with_args(*expected: Any, **changes: Any) -> Call:
         return decay_residuals(x)
 
     return decay(func=func) | changes
-
-
-# Functions that do more than their work -------------------------------------------
-
-
-def at_point(
-    number: int, act: Callable[[Any], Any], function: Callable[[Any], Any]
-) -> Callable[[Any], Any]:
-    """`function`, but `act(result)` at the distinct point `number`, from 1.
-
-    Points are counted, not calls: an implementation that evaluates its start
-    three times is still at point 1.
-    """
-    points: list[tuple[float, ...]] = []
-
-    def counted(x: Any) -> Any:
-        point = tuple(np.asarray(x, dtype=float))
-        if point not in points:
-            points.append(point)
-        result = function(x)
-        return act(result) if points.index(point) + 1 == number else result
-
-    return counted
-
-
-def wrapped(call: Call, wrap: Callable[[Any], Any]) -> Call:
-    """The call with its func, and its Dfun if it has one, wrapped."""
-    return call | {name: wrap(call[name]) for name in ("func", "Dfun") if name in call}
-
-
-def raising(kind: type[BaseException]) -> Callable[[Any], Any]:
-    def act(_: Any) -> Any:
-        raise kind("on purpose")
-
-    return act

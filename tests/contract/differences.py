@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from arrays import last_masked
 from contract import answers
 from contract import observations as see
 from contract.calls import (
     Call,
     T,
-    at_point,
     decay,
     decay_jacobian,
     decay_residuals,
@@ -26,8 +26,9 @@ from contract.calls import (
     rate_derivatives,
     single,
 )
-from contract.objects import AsFloat, AsIndex, RaisesAsFloat, last_masked
+from contract.objects import AsFloat, AsIndex, RaisesAsFloat
 from contract.observations import Difference
+from functions import at_point
 
 
 def as_markdown(differences: list[Difference]) -> str:

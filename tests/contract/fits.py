@@ -8,7 +8,6 @@ import numpy as np
 
 from contract.calls import (
     Case,
-    at_point,
     constant,
     decay,
     decay_jacobian,
@@ -17,7 +16,6 @@ from contract.calls import (
     decay_with_jacobian,
     line,
     made,
-    raising,
     rate_residuals,
     rosenbrock,
     rosenbrock_jacobian,
@@ -25,7 +23,8 @@ from contract.calls import (
     sum_alone,
     with_args,
 )
-from contract.objects import Extra, Residuals, Stop
+from contract.objects import Extra, Residuals
+from functions import Stop, at_point, raising
 
 GOOD = [
     Case("forward differences", decay),

@@ -12,14 +12,6 @@ from contract.calls import decay_residuals
 Extra = namedtuple("Extra", "first second")
 
 
-class Sub(np.ndarray):
-    """An ndarray subclass that adds nothing."""
-
-
-class Stop(BaseException):
-    """An exception that is no Exception."""
-
-
 class AsFloat:
     """A number that knows only __float__."""
 
@@ -74,37 +66,3 @@ class Residuals:
 
     def method(self, x: Any) -> Any:
         return decay_residuals(x)
-
-
-def read_only(values: Any) -> Any:
-    values = np.array(values)
-    values.flags.writeable = False
-    return values
-
-
-def strided(values: Any) -> Any:
-    """The same values, every second row of a larger array."""
-    return np.repeat(np.asarray(values), 2, axis=0)[::2]
-
-
-def backwards(values: Any) -> Any:
-    """The same values, at descending addresses."""
-    return np.ascontiguousarray(np.asarray(values)[::-1])[::-1]
-
-
-def byte_swapped(values: Any) -> Any:
-    values = np.asarray(values, dtype=float)
-    return values.astype(values.dtype.newbyteorder())
-
-
-def unaligned(values: Any) -> Any:
-    """The same values, one byte off."""
-    values = np.asarray(values, dtype=float)
-    room = np.empty(values.nbytes + 1, dtype=np.uint8)
-    shifted = room[1:].view(values.dtype).reshape(values.shape)
-    shifted[...] = values
-    return shifted
-
-
-def last_masked(values: Any) -> Any:
-    return np.ma.masked_array(values, mask=[False] * (len(values) - 1) + [True])

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from arrays import byte_swapped, read_only, strided
 from contract.calls import (
     Case,
     decay,
@@ -16,7 +17,7 @@ from contract.calls import (
     over,
     single,
 )
-from contract.objects import AsFloat, AsIndex, byte_swapped, read_only, strided
+from contract.objects import AsFloat, AsIndex
 
 FLAGS = [
     *over(

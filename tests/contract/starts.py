@@ -8,16 +8,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from arrays import Sub, backwards, byte_swapped, read_only, strided, unaligned
 from contract.calls import Case, constant, decay, made, rate
-from contract.objects import (
-    AsArray,
-    Sub,
-    backwards,
-    byte_swapped,
-    read_only,
-    strided,
-    unaligned,
-)
+from contract.objects import AsArray
 
 
 def six_roots(x0):

@@ -15,14 +15,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 import minpack
+from arrays import Array
 
 from . import mgh, nist
 from .ordinary_fits import ordinary_fit
-
-Array = NDArray[np.float64]
 
 KINDS = ("loose", "solution", "start")
 

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from arrays import Array
 
 from . import mgh_functions as f
 
-Array = NDArray[np.float64]
 Function = Callable[[Array, int], f.Evaluation]
 
 FACTORS = (1.0, 10.0, 100.0)

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from arrays import Array
 
 from .nist_models import MODELS, Model
-
-Array = NDArray[np.float64]
 
 CERTIFIED_DIGITS = 11
 DIFFICULTIES = ("Lower", "Average", "Higher")

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from arrays import Array
+
 Range = tuple[float, float]
 
 POINTS = np.linspace(0, 10, 80)

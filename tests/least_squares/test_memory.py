@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fits import plain
+from functions import raising
+from memory import each_extent, fail_each_allocation, references
 from minpack import _minpack, least_squares
-from test_allocations import each_extent, fail_each_allocation, memory, plain
-
-__all__ = ["memory"]  # a fixture
+from models import soft
 
 T = np.linspace(0.0, 1.0, 7)
 Y = np.cos(T)
@@ -32,19 +33,6 @@ def jacobian(x: Any, *args: Any, **kwargs: Any) -> Any:
     return np.stack([e, -x[0] * T * e], axis=1)
 
 
-def square_root(z: Any) -> Any:
-    t = 1 + z
-    return np.stack([2 * np.sqrt(t) - 2, t**-0.5, -0.5 * t**-1.5])
-
-
-def raising(*args: Any) -> Any:
-    raise LookupError("on purpose")
-
-
-def stopping(x: Any) -> Any:
-    raise StopIteration
-
-
 CALLS: dict[str, dict[str, Any]] = {
     "2-point": {},
     "3-point": {"jac": "3-point"},
@@ -55,13 +43,13 @@ CALLS: dict[str, dict[str, Any]] = {
     "args and kwargs": {"args": ARGS, "kwargs": KWARGS, "jac": jacobian},
     "a list of args": {"args": list(ARGS)},
     "a named loss": {"loss": "cauchy"},
-    "a loss": {"loss": square_root, "bounds": (LOWER, 9)},
+    "a loss": {"loss": soft, "bounds": (LOWER, 9)},
     "callback": {"callback": lambda x: None},
-    "callback that stops": {"callback": stopping},
-    "callback that raises": {"callback": raising},
-    "fun raises": {"fun": raising},
-    "jac raises": {"jac": raising},
-    "loss raises": {"loss": raising},
+    "callback that stops": {"callback": raising(StopIteration)},
+    "callback that raises": {"callback": raising(LookupError)},
+    "fun raises": {"fun": raising(LookupError)},
+    "jac raises": {"jac": raising(LookupError)},
+    "loss raises": {"loss": raising(LookupError)},
     "loss of a wrong shape": {"loss": lambda z: z},
     "loss that is negative": {"loss": lambda z: -np.stack([z, z, z])},
     "loss of complex numbers": {"loss": lambda z: [z * 1j] * 3},
@@ -82,6 +70,9 @@ CALLS: dict[str, dict[str, Any]] = {
     "no args": {"args": None},
 }
 
+HANDED = [START, SCALE, LOWER, residuals, jacobian, *ARGS, *KWARGS.values()]
+HANDED += [item for call in CALLS.values() for item in call.values()]
+
 
 def outcome(call: dict[str, Any]) -> str:
     """How the call ends."""
@@ -95,13 +86,6 @@ def outcome(call: dict[str, Any]) -> str:
         return repr(error)
 
 
-def references() -> list[int]:
-    """The reference counts of all that is handed to the calls."""
-    values = [START, SCALE, LOWER, residuals, jacobian, *ARGS, *KWARGS.values()]
-    values += [item for call in CALLS.values() for item in call.values()]
-    return [sys.getrefcount(v) for v in values if not isinstance(v, int | str | None)]
-
-
 def test_ten_thousands_of_calls_leave_memory_and_references_alone() -> None:
     def call_all(times: int) -> None:
         for _ in range(times):
@@ -110,9 +94,9 @@ def test_ten_thousands_of_calls_leave_memory_and_references_alone() -> None:
         gc.collect()
 
     call_all(100)
-    counts, blocks = references(), sys.getallocatedblocks()
+    counts, blocks = references(HANDED), sys.getallocatedblocks()
     call_all(1000)
-    assert references() == counts
+    assert references(HANDED) == counts
     assert sys.getallocatedblocks() - blocks < 500
 
 
@@ -134,9 +118,9 @@ def test_a_failed_allocation_is_a_memory_error_and_leaks_nothing(
             call[role] = memory.sparing(call[role])
 
     def act() -> str:
-        before = references()
+        before = references(HANDED)
         ended = outcome(call)
-        assert references() == before
+        assert references(HANDED) == before
         return ended
 
     expected = act()

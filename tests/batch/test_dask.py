@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -15,6 +14,9 @@ import numpy as np
 import pytest
 
 import minpack
+from arrays import Column
+from commands import run
+from models import decay, decay_jacobian
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -25,15 +27,6 @@ M, N = 20, 3
 T = np.linspace(0.0, 10.0, M)
 RNG = np.random.default_rng(0)
 START = np.array([1.5, 0.5, 0.2])
-
-
-def decay(t: Any, a: Any, b: Any, c: Any) -> Any:
-    return a * np.exp(-b * t) + c
-
-
-def jacobian(t: Any, a: Any, b: Any, c: Any) -> Any:
-    e = np.exp(-b * t)
-    return np.stack(np.broadcast_arrays(e, -a * t * e, 1.0), axis=-1)
 
 
 def data(*lead: int, **chunks: Any) -> Any:
@@ -105,7 +98,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "sigma a fit": {"sigma": (0.01 + 0.01 * T) * EACH, "absolute_sigma": True},
     "mask for all": {"mask": T > 8},
     "mask a fit": {"mask": RNG.random((*LEAD, M)) < 0.2},
-    "jacobian": {"p0": START, "jac": jacobian},
+    "decay_jacobian": {"p0": START, "jac": decay_jacobian},
     "limits": {"p0": START, "maxfev": 9, "ftol": 1e-3, "xtol": 1e-3, "gtol": 1e-3},
     "two workers": {"workers": 2},
     "more workers than fits": {"workers": 10**9},
@@ -190,15 +183,8 @@ def test_a_tuple_of_what_the_model_can_tell_apart_is_handed_over_whole(grid):
 
 
 def test_xdata_in_one_dimension_are_a_plain_array_to_the_model():
-    class Column:
-        def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-            return T
-
-        def __array_ufunc__(self, *args: Any, **kwargs: Any) -> Any:
-            raise ValueError("other labels")
-
     y, lazy = data(5, chunks=(2, M))
-    result = compute(curve_fit_batch(decay, Column(), lazy, START))
+    result = compute(curve_fit_batch(decay, Column(T), lazy, START))
     assert_same(result, at_once(decay, T, y, p0=START), (5,))
 
 
@@ -349,10 +335,7 @@ def test_a_model_that_does_not_broadcast_is_an_error_of_compute():
 
 def python(code: str) -> str:
     """What a new interpreter prints."""
-    command = [sys.executable, "-W", "error", "-c", code]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=True
-    ).stdout.strip()
+    return run(sys.executable, "-W", "error", "-c", code).strip()
 
 
 def test_minpack_does_not_import_dask():

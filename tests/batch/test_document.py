@@ -1,0 +1,76 @@
+"""docs/batch.md: its examples run, and its advice holds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from batch.peaks import POINTS, X, peak
+from commands import ROOT
+
+
+def test_the_examples_in_the_document_work() -> None:
+    text = (ROOT / "docs/batch.md").read_text()
+    *plain, compiled = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {}
+    for code in plain:
+        if "numba" in code:
+            pytest.importorskip("numba")
+        exec(code, names)
+        if "result" in names:
+            assert names["result"].x.shape == (10_000, 3)
+            assert names["result"].success.all()
+    pytest.importorskip("numba")
+    exec(compiled, names)
+    assert names["ier"] in (1, 2, 3, 4)
+    assert names["result"].success.all()
+    np.testing.assert_allclose(names["result"].x[0], names["x"])
+
+
+REWRITTEN: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "sum": (
+        lambda v, t, a, b: v / v.sum(),
+        lambda v, t, a, b: v / v.sum(axis=-1, keepdims=True),
+    ),
+    "integral": (
+        lambda v, t, a, b: v / np.trapezoid(v, t),
+        lambda v, t, a, b: v / np.trapezoid(v, t, axis=-1)[..., None],
+    ),
+    "cumulated": (
+        lambda v, t, a, b: np.cumsum(v),
+        lambda v, t, a, b: np.cumsum(v, axis=-1),
+    ),
+    "if": (
+        lambda v, t, a, b: v if a > 1.0 else -v,
+        lambda v, t, a, b: np.where(a > 1.0, v, -v),
+    ),
+    "max": (
+        lambda v, t, a, b: max(a, 1.0) * t,
+        lambda v, t, a, b: np.maximum(a, 1.0) * t,
+    ),
+    "by index": (
+        lambda v, t, a, b: np.add(
+            np.where(t > 1, 0, b), [a if s > 1 else 0 for s in t]
+        ),
+        lambda v, t, a, b: np.where(t > 1, a, b),
+    ),
+    "interp": (lambda v, t, a, b: np.interp(t - a, X, X),) * 2,
+}
+
+
+@pytest.mark.parametrize("written", REWRITTEN.values(), ids=REWRITTEN)
+def test_what_the_document_advises_gives_the_same_for_one_fit_and_for_many(
+    written: tuple[Callable[..., Any], Callable[..., Any]],
+) -> None:
+    def with_model(function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda t, a, b: function(peak(t, a, b, 1.0), t, a, b)
+
+    one, many = map(with_model, written)
+    p = np.array([[0.5, 0.3], [2.0, 1.0], [1.5, -0.2]])
+    together = np.broadcast_to(many(X, *p.T[:, :, None]), (3, POINTS))
+    for row, parameters in zip(together, p, strict=True):
+        np.testing.assert_allclose(row, one(X, *parameters))

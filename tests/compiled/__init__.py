@@ -1,0 +1,1 @@
+"""Compiled functions of every make are fitted without Python, to the same bits."""

@@ -1,0 +1,54 @@
+"""What functions do besides their work: raise, act at one point, call another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+class OnPurposeError(Exception):
+    """What a user's own code raises."""
+
+
+class Stop(BaseException):
+    """The same, and no Exception."""
+
+
+def raising(kind: type[BaseException]) -> Callable[..., Any]:
+    """A function that raises, whatever it is given."""
+
+    def act(*_: Any, **__: Any) -> Any:
+        raise kind("on purpose")
+
+    return act
+
+
+def ignoring_args(function: Callable[[Any], Any]) -> Callable[..., Any]:
+    return lambda x, *args: function(x)
+
+
+def at_point(
+    number: int, act: Callable[[Any], Any], function: Callable[[Any], Any]
+) -> Callable[[Any], Any]:
+    """`function`, but `act(result)` at the distinct point `number`, from 1.
+
+    Points are counted, not calls: an implementation that evaluates its start
+    three times is still at point 1.
+    """
+    points: list[tuple[float, ...]] = []
+
+    def counted(x: Any) -> Any:
+        point = tuple(np.asarray(x, dtype=float))
+        if point not in points:
+            points.append(point)
+        result = function(x)
+        return act(result) if points.index(point) + 1 == number else result
+
+    return counted
+
+
+def wrapped(call: dict[str, Any], wrap: Callable[[Any], Any]) -> dict[str, Any]:
+    """The call with its func, and its Dfun if it has one, wrapped."""
+    return call | {name: wrap(call[name]) for name in ("func", "Dfun") if name in call}
