@@ -29,7 +29,7 @@ lint: $(VENV)/lint
 	$(RUN) -m codespell_lib
 	$(VENV)/bin/clang-format --dry-run --Werror \
 		src/python/*.[ch] src/minpack/*.h src/minpack/kernels/fast/*.[ch] \
-		tests/*.c tests/compiled/*.c
+		tests/*.c tests/compiled/*.c tools/*.c
 	$(VENV)/bin/fprettify --recursive --diff --line-length 96 src/minpack > $(VENV)/fortran.diff
 	test ! -s $(VENV)/fortran.diff || { cat $(VENV)/fortran.diff; false; }
 

@@ -102,48 +102,9 @@ check_asan() {
 
 # -finit-real=snan: a variable that nobody set traps, or turns the result into NaN. The
 # check for recursion keeps its flag in a static variable: it takes threads for that.
-# -ffpe-trap itself works in Fortran programs only, so a wrapper of lm_step sets the
-# traps for invalid operations and divisions by zero, and for overflows except in the
-# fast kernels, which try a sum of squares and see whether it overflowed. They are off
-# where what func or Dfun returned is not finite, for then NaN is the right answer, and
-# for the tests that go to the ends of the range on purpose.
+# -ffpe-trap works in Fortran programs only: tools/trap.c does the same here.
 check_debug() {
-    cat >"$deep/trap.c" <<'END'
-#define _GNU_SOURCE
-#include <fenv.h>
-#include <math.h>
-#include <stdlib.h>
-#include "minpack.h"
-
-void __real_lm_step(lm_state *s);
-void __wrap_lm_step(lm_state *s);
-
-static int finite_all(const double *a, size_t count)
-{
-    for (size_t i = 0; a != NULL && i < count; i++)
-        if (!isfinite(a[i]))
-            return 0;
-    return 1;
-}
-
-void __wrap_lm_step(lm_state *s)
-{
-    fenv_t before;
-    size_t m = (size_t)s->m, n = (size_t)s->n;
-    int trial = s->request == LM_RESIDUALS || s->request == LM_DIFFERENCE;
-    int jacobian = s->request == LM_JACOBIAN || s->request == LM_ITERATE
-                   || s->request == LM_DIFFERENCE; /* whose columns are looked at */
-
-    feholdexcept(&before);
-    if (getenv("TRAP") && finite_all(s->fvec, m) && (!trial || finite_all(s->fvec_trial, m))
-        && (!jacobian || finite_all(s->fjac, m * n)))
-        feenableexcept(FE_INVALID | FE_DIVBYZERO
-                       | (s->kernels.faithful ? FE_OVERFLOW : 0));
-    __real_lm_step(s);
-    fesetenv(&before);
-}
-END
-    gcc -g -fPIC -Isrc/minpack -c "$deep/trap.c" -o "$deep/trap.o"
+    gcc -g -fPIC -Isrc/minpack -c tools/trap.c -o "$deep/trap.o"
     ar rcs "$deep/trap.a" "$deep/trap.o" # linked only where lm_step is called
     build debug -Dbuildtype=debug \
         "-Dfortran_args=-fcheck=all,no-recursion -finit-real=snan -finit-integer=-99999999 -fbacktrace" \
