@@ -961,3 +961,46 @@ def test_it_is_shown_as_scipys(optimize, entries):
 def test_a_fit_is_shown_as_scipys(optimize):
     fit = least_squares(decay, START)
     assert repr(fit) == repr(optimize.OptimizeResult(fit))
+
+
+MASKED = np.ma.masked_less([-1.0, 1.0], 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"x0": MASKED}, "^x0 .*masked"),
+        ({"bounds": (MASKED, 9)}, "^the lower bounds .*masked"),
+        ({"bounds": (-9, MASKED)}, "^the upper bounds .*masked"),
+        ({"bounds": ([0j, 0], 9)}, "^the lower bounds must be real"),
+        ({"bounds": (-9, {})}, "^the upper bounds must be real"),
+        ({"bounds": {"lb": 0, "ub": 9}}, "^bounds must be a pair"),
+    ],
+    ids=str,
+)
+def test_starts_and_bounds_that_are_no_numbers_are_named(
+    arguments: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(TypeError, match=named):
+        least_squares(lambda x: x - 1, **{"x0": [2.0, 2.0], **arguments})
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("options", [{}, {"bounds": (0, 9)}], ids=str)
+def test_two_points_are_as_far_apart_as_the_precision_wants(
+    dtype: type[np.floating[Any]], options: dict[str, Any]
+) -> None:
+    """Their error falls with the square of the step, and so do those of rounding."""
+    t = np.linspace(0, 4, 40)
+    y = 2 * np.exp(-0.7 * t) + 0.5
+    rounding = np.finfo(dtype).eps
+
+    def residuals(p: NDArray[np.float64]) -> NDArray[Any]:
+        return (p[0] * np.exp(-p[1] * t) + p[2]).astype(dtype) - y.astype(dtype)
+
+    fit = least_squares(residuals, [1, 1, 0.1], "3-point", **options)
+    a, b, _ = fit.x
+    exact = np.stack([np.exp(-b * t), -a * t * np.exp(-b * t), np.ones_like(t)], axis=1)
+    error = np.abs(fit.jac - exact).max()
+    assert error < 4 * rounding ** (2 / 3)
+    np.testing.assert_allclose(fit.x, [2, 0.7, 0.5], atol=20 * rounding)
