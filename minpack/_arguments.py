@@ -59,7 +59,7 @@ def bounds_pair(bounds: Any) -> tuple[Any, Any]:
 
     Pairs, one for each parameter, are taken unless there are two of them.
     """
-    sized = hasattr(bounds, "__len__")
+    sized = hasattr(bounds, "__len__") and not isinstance(bounds, dict | set)
     if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
         lower, upper = bounds.lb, bounds.ub
     elif sized and len(bounds) == 2:
@@ -92,7 +92,15 @@ def bounds_arrays(
     """Read bounds for n parameters: lower and upper, or None where all are infinite."""
     arrays = []
     for name, bound in zip(("lower", "upper"), bounds_pair(bounds), strict=True):
-        array = np.array(bound, dtype=float)
+        refuse_masked(f"the {name} bounds", bound, "infinity stands for no bound")
+        try:
+            array = np.array(bound, dtype=float)
+        except (TypeError, ValueError) as error:
+            if type(error) not in (TypeError, ValueError):  # not NumPy's
+                raise
+            raise type(error)(
+                f"the {name} bounds must be real numbers, not {bound!r}"
+            ) from error
         if array.ndim == 0:
             array = np.full(n, float(array))
         if array.shape != (n,):

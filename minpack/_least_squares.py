@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minpack import _minpack
-from minpack._arguments import bounds_arrays, check_start
+from minpack._arguments import bounds_arrays, check_start, refuse_masked
 from minpack._observer import Observer
 from minpack._options import (
     check_dense,
@@ -279,6 +279,7 @@ def least_squares(
     check_method(method)
     check_dense(tr_solver, tr_options, jac_sparsity, workers)
     ftol, xtol, gtol = tolerances(method, ftol=ftol, xtol=xtol, gtol=gtol)
+    refuse_masked("x0", x0, "a fit starts at a number for each parameter")
     start = np.asarray(x0)
     if start.ndim > 1 or start.size == 0 or start.dtype.kind == "c":
         raise ValueError(

@@ -277,6 +277,19 @@ def test_a_tiny_start_moves_in_leastsq_and_batches(tiny: float) -> None:
     np.testing.assert_allclose(batch.x, np.tile(SOLUTION, (3, 1)), rtol=1e-4)
 
 
+@pytest.mark.parametrize("unit", [1e-8, 1e-12, 1e-100, 1e8])
+@pytest.mark.parametrize("tiny", [1e-9, 1e-12, 1e-15, 1e-100])
+@pytest.mark.parametrize("bounds", [(-np.inf, np.inf), (0, 9)], ids=["", "bounds"])
+def test_a_tiny_start_moves_in_whatever_units_the_residuals_are(
+    unit: float, tiny: float, bounds: Any
+) -> None:
+    fit = minpack.least_squares(
+        lambda p: unit * decay_residuals(p), start(2, tiny), bounds=bounds
+    )
+    assert fit.jac.any(axis=0).all()
+    np.testing.assert_allclose(fit.x, SOLUTION, rtol=0.02)
+
+
 @pytest.mark.parametrize("tiny", [1e-7, 1e-9, 1e-12, 1e-300])
 def test_a_tiny_amplitude_moves_with_the_exact_jacobian_too(tiny: float) -> None:
     fit = minpack.least_squares(decay_residuals, start(0, tiny), decay_derivatives)

@@ -53,8 +53,9 @@ contains
       s%tries = -1
       s%watching = 0
       s%gathered = 0
-      s%relative_step = merge(cube_root_of_epsmch, sqrt(larger(s%epsfcn, epsmch)), &
-                              s%points == 3)
+      s%relative_step = sqrt(larger(s%epsfcn, epsmch))
+      if (s%points == 3) &
+         s%relative_step = cube_root_of_epsmch*(larger(s%epsfcn, epsmch)/epsmch)**(1/3.0_wp)
       if (.not. c_associated(s%watch)) return
       call c_f_pointer(s%x, x, [s%n])
       call c_f_pointer(s%watch, watch, [s%n, LEAST])
@@ -232,8 +233,9 @@ contains
       h = abs(d%h(s%column))
       relative = relative_step(s)
       candidates = relative*[largest_x(s%column), 1.0_wp, seen%size]
-      if (.not. seen%change > 0 .and. s%tries == 0 .and. &
-          h >= clear*s%rounding*seen%size .and. much_longer*h >= candidates(1)) return
+      ! A step that is not tiny in any respect, and changes nothing: there is no effect.
+      if (.not. seen%change > 0 .and. s%tries == 0 .and. much_longer*h >= candidates(1) .and. &
+          h >= clear*s%rounding*max(seen%size, 1.0_wp, maxval(largest_x))) return
       do k = 1, 3
          if (candidates(k) <= longer*h) cycle
          if (next == 0 .or. candidates(k) < next) next = candidates(k)

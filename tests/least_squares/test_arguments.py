@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import numpy as np
 import pytest
@@ -183,3 +184,25 @@ def test_x_scale_is_one_over_leastsqs_diag():
     x, *_ = leastsq(decay, START, Dfun=decay_jacobian, diag=1 / scale, **options)
     fit = least_squares(decay, START, decay_jacobian, x_scale=scale, **options)
     np.testing.assert_array_equal(fit.x, x)
+
+
+MASKED = np.ma.masked_less([-1.0, 1.0], 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"x0": MASKED}, "^x0 .*masked"),
+        ({"bounds": (MASKED, 9)}, "^the lower bounds .*masked"),
+        ({"bounds": (-9, MASKED)}, "^the upper bounds .*masked"),
+        ({"bounds": ([0j, 0], 9)}, "^the lower bounds must be real"),
+        ({"bounds": (-9, {})}, "^the upper bounds must be real"),
+        ({"bounds": {"lb": 0, "ub": 9}}, "^bounds must be a pair"),
+    ],
+    ids=str,
+)
+def test_starts_and_bounds_that_are_no_numbers_are_named(
+    arguments: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(TypeError, match=named):
+        least_squares(lambda x: x - 1, **{"x0": [2.0, 2.0], **arguments})

@@ -77,3 +77,24 @@ def test_complex_steps_want_complex_residuals():
         least_squares(
             lambda x: x[:1] if np.iscomplexobj(x) else x, [1.0, 2.0], jac="cs"
         )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("options", [{}, {"bounds": (0, 9)}], ids=str)
+def test_two_points_are_as_far_apart_as_the_precision_wants(
+    dtype: type[np.floating[Any]], options: dict[str, Any]
+) -> None:
+    """Their error falls with the square of the step, and so do those of rounding."""
+    t = np.linspace(0, 4, 40)
+    y = 2 * np.exp(-0.7 * t) + 0.5
+    rounding = np.finfo(dtype).eps
+
+    def residuals(p: Array) -> Array:
+        return (p[0] * np.exp(-p[1] * t) + p[2]).astype(dtype) - y.astype(dtype)
+
+    fit = least_squares(residuals, [1, 1, 0.1], "3-point", **options)
+    a, b, _ = fit.x
+    exact = np.stack([np.exp(-b * t), -a * t * np.exp(-b * t), np.ones_like(t)], axis=1)
+    error = np.abs(fit.jac - exact).max()
+    assert error < 4 * rounding ** (2 / 3)
+    np.testing.assert_allclose(fit.x, [2, 0.7, 0.5], atol=20 * rounding)
