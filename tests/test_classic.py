@@ -21,7 +21,7 @@ PROGRAMS = Path(__file__).parent / "classic"
 UNUSED = "-Wno-unused-function"  # report.h is for several programs
 
 # What a library that allocates nothing, keeps nothing and prints nothing may need.
-LIBC = {"memcmp", "memcpy", "memmove", "memset", "strcmp", "sqrt", "fabs"}
+LIBC = {"memcmp", "memcpy", "memmove", "memset", "strcmp", "sqrt", "fabs", "pow"}
 COMPILER = {
     "_GLOBAL_OFFSET_TABLE_",
     "__stack_chk_fail",
