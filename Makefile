@@ -28,9 +28,9 @@ lint: $(VENV)/lint
 	$(RUN) -m mypy
 	$(RUN) -m codespell_lib
 	$(VENV)/bin/clang-format --dry-run --Werror \
-		src/python/*.[ch] src/minpack/*.h src/minpack/kernels/fast/*.[ch] \
-		tests/*.c tests/compiled/*.c tools/*.c
-	$(VENV)/bin/fprettify --recursive --diff --line-length 96 src/minpack > $(VENV)/fortran.diff
+		src/_minpack/*.[ch] src/libminpack/*.[ch] src/libminpack/*/*.[ch] \
+		tests/*.c tests/*/*.c tools/*.c
+	$(VENV)/bin/fprettify --recursive --diff --line-length 96 src/libminpack > $(VENV)/fortran.diff
 	test ! -s $(VENV)/fortran.diff || { cat $(VENV)/fortran.diff; false; }
 
 wheel: $(VENV)/build

@@ -57,64 +57,59 @@ static void *make(size_t count, size_t size)
     return memory;
 }
 
-static void evaluate(model f, const lm_state *s, const double *y, double *fvec)
+/* A model and its data. */
+typedef struct {
+    model f;
+    double *y;
+} problem;
+
+static int residuals(void *who, lm_fit *fit, const double *x)
 {
-    for (int i = 0; i < s->m; i++)
-        fvec[i] = f(s->n, s->x_trial, (i + 0.5) / s->m * s->n / 3) - y[i];
+    const problem *p = who;
+    int m = fit->rows.m, n = fit->rows.n;
+
+    for (int i = 0; i < m; i++)
+        fit->own_trial[i] = p->f(n, x, (i + 0.5) / m * n / 3) - p->y[i];
+    return 0;
 }
 
-static void fit(const char *name, model f, int m, int n, const lm_kernels *kernels)
+static void run(const char *name, model f, int m, int n, const char *kernels)
 {
     size_t rows = (size_t)m, columns = (size_t)n;
     uint64_t seed = rows * 1000 + columns;
-    lm_state s = {.m = m, .n = n, .ldfjac = m, .mode = 1, .maxfev = 100 * (n + 1)};
-    double *y = make(rows, sizeof *y), *trial = make(rows, sizeof *trial);
     double *truth = make(columns, sizeof *truth);
+    problem p = {f, make(rows, sizeof(double))};
+    lm_hooks hooks = {.residuals = residuals};
+    lm_fit fit;
 
-    s.ftol = s.xtol = 1e-8;
-    s.factor = 100;
-    s.kernels = *kernels;
-    s.deferred = !kernels->faithful && rows * columns >= 150000;
-    s.x = make(columns, sizeof *s.x);
-    s.fvec = make(rows, sizeof *s.fvec);
-    s.fjac = make(rows * columns, sizeof *s.fjac);
-    s.ipvt = make(columns, sizeof *s.ipvt);
-    s.diag = make(columns, sizeof *s.diag);
-    s.qtf = make(columns, sizeof *s.qtf);
-    s.x_trial = make(columns, sizeof *s.x_trial);
-    s.step = make(columns, sizeof *s.step);
-    s.work_n = make(columns, sizeof *s.work_n);
-    s.work_m = make(rows, sizeof *s.work_m);
-    s.scratch = make(lm_fast_scratch(m, n), 1);
-    s.fvec_trial = trial;
-
+    lm_defaults(&fit, m, n);
+    fit.state.ftol = fit.state.xtol = 1e-8;
+    fit.state.maxfev = 100 * (n + 1);
+    fit.state.mends = 0;
+    fit.rows.kernels = lm_kernels_named(kernels);
+    fit.rows.ldfjac = m;
+    fit.rows.defers = 1;
+    void *memory = make(lm_lay_out(&fit, NULL), 1);
+    lm_lay_out(&fit, memory);
     for (int j = 0; j < n; j++) {
         truth[j] = j % 3 == 0 ? 2 : j % 3 == 1 ? j / 3 + 0.5 : 0.2;
-        s.x[j] = truth[j] * (1 + 0.1 * noise(&seed));
+        fit.state.x[j] = truth[j] * (1 + 0.1 * noise(&seed));
     }
     for (int i = 0; i < m; i++)
-        y[i] = f(n, truth, (i + 0.5) / m * n / 3) + 0.02 * noise(&seed);
+        p.y[i] = f(n, truth, (i + 0.5) / m * n / 3) + 0.02 * noise(&seed);
 
-    lm_start(&s);
-    for (lm_step(&s); s.request != LM_DONE; lm_step(&s)) {
-        if (s.request == LM_RESIDUALS || s.request == LM_DIFFERENCE)
-            evaluate(f, &s, y, trial);
-        else if (s.request == LM_ACCEPT)
-            memcpy(s.fvec, trial, rows * sizeof *trial);
-    }
-    lm_orient(&s);
-    add_bits(s.x, columns);
-    add_bits(s.fvec, rows);
+    lm_run(&fit, &hooks, &p);
+    lm_finish(&fit);
+    add_bits(fit.state.x, columns);
+    add_bits(fit.rows.fvec, rows);
     for (int j = 0; j < n; j++)
-        add_bits(s.fjac + j * rows, (size_t)j + 1);
-    add_bits(s.qtf, columns);
-    printf("%s %d x %d: info %d nfev %d %016llx\n", name, m, n, s.info, s.nfev,
-           (unsigned long long)hash);
-
-    void *all[] = {y,      trial, truth,     s.x,    s.fvec,   s.fjac,   s.ipvt,
-                   s.diag, s.qtf, s.x_trial, s.step, s.work_n, s.work_m, s.scratch};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        free(all[i]);
+        add_bits(fit.rows.fjac + j * rows, (size_t)j + 1);
+    add_bits(fit.state.qtf, columns);
+    printf("%s %d x %d: info %d nfev %d %016llx\n", name, m, n, fit.state.info,
+           fit.state.nfev, (unsigned long long)hash);
+    free(truth);
+    free(p.y);
+    free(memory);
 }
 
 int main(int argc, char **argv)
@@ -122,17 +117,14 @@ int main(int argc, char **argv)
     static const int sizes[][2] = {{7, 3},     {10, 3},   {31, 4},   {33, 6},
                                    {100, 3},   {257, 10}, {700, 31}, {1001, 9},
                                    {50003, 3}, {2000, 90}};
-    lm_kernels kernels;
 
     if (argc != 2)
         return 2;
-    if (strcmp(argv[1], "reference") == 0)
-        lm_reference_kernels(&kernels);
-    else if (lm_fast_kernels(&kernels, argv[1]) < 0)
+    if (lm_kernels_named(argv[1]) == NULL)
         return 1;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        fit("lines", lines, sizes[i][0], sizes[i][1], &kernels);
+        run("lines", lines, sizes[i][0], sizes[i][1], argv[1]);
     for (int m = 8; m <= 32768; m *= 4)
-        fit("polynomial", polynomial, m, 6, &kernels);
+        run("polynomial", polynomial, m, 6, argv[1]);
     return 0;
 }

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-LIBRARY = ROOT / "src/minpack"  # the sources of the library that builds alone
+LIBRARY = ROOT / "src/libminpack"  # the sources of the library that builds alone
 CC, FC = os.environ.get("CC", "cc"), os.environ.get("FC", "gfortran")
 
 needs_compilers = pytest.mark.skipif(

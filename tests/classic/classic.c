@@ -58,7 +58,7 @@ static void run(const char *title, options o)
 {
     int ldfjac = LDFJAC;
     double *wa;
-    fit f;
+    fit_record f;
 
     printf("lmdif %s\n", title);
     f = new_fit(o.scale);
@@ -80,7 +80,7 @@ static void run(const char *title, options o)
 static void run_simple(double scale, double tol, int lwa)
 {
     int m = M, n = N, ldfjac = LDFJAC;
-    fit f;
+    fit_record f;
 
     printf("lmdif1 from %g, tol %g, lwa %d\n", scale, tol, lwa);
     f = new_fit(scale);

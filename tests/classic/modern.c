@@ -1,5 +1,5 @@
-/* The three ways of minpack.h: the classic calls, the drivers with user_data, and the
- * stepper. The argument says which; all print the same. */
+/* The four ways of minpack.h: the classic calls, the functions with user_data, lm_run with
+ * hooks, and a loop over lm_step. The argument says which; all print the same. */
 #include "report.h"
 
 #include "minpack.h"
@@ -28,7 +28,7 @@ static void lmder_function(int *m, int *n, double *x, double *fvec, double *fjac
         *iflag = -calls;
 }
 
-static void classic(fit *f, int analytic, int mode)
+static void classic(fit_record *f, int analytic, int mode)
 {
     int m = M, n = N, ldfjac = LDFJAC, maxfev = 400, nprint = 0;
     double ftol = tol, xtol = tol, gtol = 0, epsfcn = 0, factor = 10, *wa = f->wa;
@@ -43,7 +43,7 @@ static void classic(fit *f, int analytic, int mode)
                &ldfjac, f->ipvt, f->qtf, wa, wa + N, wa + 2 * N, wa + 3 * N);
 }
 
-/* --- The drivers with user_data -------------------------------------------- */
+/* --- The functions with user_data ------------------------------------------ */
 
 static int residuals(int m, int n, const double *x, double *fvec, void *user_data)
 {
@@ -62,7 +62,7 @@ static int jacobian(int m, int n, const double *x, double *fjac, int ldfjac,
     return go_on();
 }
 
-static void driver(fit *f, int analytic, int mode)
+static void driver(fit_record *f, int analytic, int mode)
 {
     if (analytic)
         f->info = minpack_lmder(residuals, jacobian, &calls, M, N, f->x, f->fvec, f->fjac,
@@ -74,63 +74,122 @@ static void driver(fit *f, int analytic, int mode)
                                 f->qtf, f->wa);
 }
 
-/* --- The stepper, which moves pointers where the drivers copy --------------- */
+/* --- lm_run with hooks ------------------------------------------------------ */
 
-static void stepper(fit *f, int analytic, int mode)
+static int hook_residuals(void *who, lm_fit *fit, const double *x)
 {
-    double one[M], other[M], work[3 * N + M], *trial = one, *accepted = other;
-    int stopped = 0;
-    lm_state s = {0};
+    return residuals(fit->rows.m, fit->rows.n, x, fit->own_trial, who);
+}
 
-    memset(&s, 0, sizeof s);
-    s.m = M;
-    s.n = N;
-    s.ldfjac = LDFJAC;
-    s.analytic = analytic;
-    s.mode = mode;
-    s.maxfev = 400;
-    s.ftol = s.xtol = tol;
-    s.factor = 10;
-    lm_reference_kernels(&s.kernels);
-    s.x = f->x;
-    s.fvec = accepted;
-    s.fjac = f->fjac;
-    s.ipvt = f->ipvt;
-    s.diag = f->diag;
-    s.qtf = f->qtf;
-    s.step = work;
-    s.x_trial = work + N;
-    s.work_n = work + 2 * N;
-    s.work_m = work + 3 * N;
-    lm_start(&s);
-    for (lm_step(&s); s.request != LM_DONE && stopped == 0; lm_step(&s)) {
-        switch (s.request) {
-        case LM_RESIDUALS:
-        case LM_DIFFERENCE:
-            bard(s.x_trial, trial);
-            s.fvec_trial = trial;
-            stopped = go_on();
-            break;
-        case LM_JACOBIAN:
-            bard_jacobian(s.x, s.fjac, s.ldfjac);
-            stopped = go_on();
-            break;
-        case LM_ACCEPT:
-            s.fvec = trial;
-            trial = accepted;
-            accepted = s.fvec;
-            break;
-        case LM_ITERATE:
-            break;
-        }
-        if (stopped != 0)
-            break;
-    }
-    memcpy(f->fvec, accepted, sizeof f->fvec);
-    f->info = stopped != 0 ? stopped : s.info;
-    f->nfev = s.nfev;
+static int hook_jacobian(void *who, lm_fit *fit)
+{
+    return jacobian(fit->rows.m, fit->rows.n, fit->state.x, fit->rows.fjac,
+                    fit->rows.ldfjac, who);
+}
+
+/* R lies where the Jacobian was, as in MINPACK: one of the ways that lm_lay_out leaves. */
+static void prepare(lm_fit *fit, fit_record *f, int mode, void *memory, size_t size)
+{
+    lm_defaults(fit, M, N);
+    fit->state.ftol = fit->state.xtol = tol;
+    fit->state.factor = 10;
+    fit->state.maxfev = 400;
+    fit->state.mode = mode;
+    fit->state.mends = 0;
+    fit->state.x = f->x;
+    fit->state.diag = f->diag;
+    fit->state.qtf = f->qtf;
+    fit->state.ipvt = f->ipvt;
+    fit->rows.kernels = lm_kernels_named("reference");
+    fit->rows.fvec = f->fvec;
+    fit->rows.fjac = f->fjac;
+    fit->rows.ldfjac = fit->state.ldr = LDFJAC;
+    fit->state.r = f->fjac;
+    if (lm_lay_out(fit, NULL) > size)
+        printf("  memory is too short\n");
+    lm_lay_out(fit, memory);
+}
+
+static void take_report(const lm_fit *fit, fit_record *f, int analytic)
+{
+    f->info = fit->state.info;
+    f->nfev = fit->state.nfev;
     if (analytic)
-        f->njev = s.njev;
+        f->njev = fit->njev;
+}
+
+static void run(fit_record *f, int analytic, int mode)
+{
+    double memory[1000];
+    lm_hooks hooks = {.residuals = hook_residuals,
+                      .jacobian = analytic ? hook_jacobian : NULL};
+    lm_fit fit;
+
+    prepare(&fit, f, mode, memory, sizeof memory);
+    lm_run(&fit, &hooks, &calls);
+    lm_finish(&fit);
+    take_report(&fit, f, analytic);
+}
+
+/* --- A loop over lm_step, which moves pointers where lm_run copies ----------- */
+
+static int differentiate(lm_fit *fit)
+{
+    int status = 0;
+
+    lm_first_points(fit);
+    do
+        for (int k = lm_next_point(fit, -1); k >= 0 && status == 0;
+             k = lm_next_point(fit, k)) {
+            lm_move_to(fit, k);
+            status = hook_residuals(&calls, fit, fit->state.x_trial);
+            if (status == 0)
+                lm_take_point(fit, k, fit->own_trial);
+        }
+    while (status == 0 && lm_more_points(fit));
+    return status;
+}
+
+static int answer(lm_fit *fit, int analytic)
+{
+    int status = 0;
+
+    if (fit->state.moved) {
+        double *accepted = fit->own_trial;
+        fit->own_trial = fit->rows.fvec;
+        fit->rows.fvec = accepted;
+    }
+    if (fit->state.request == LM_RESIDUALS) {
+        status = hook_residuals(&calls, fit, fit->state.x_trial);
+        fit->state.fnorm_trial = lm_rows_norm(&fit->rows, fit->own_trial);
+    } else if (fit->state.request == LM_LINEARIZE) {
+        fit->njev += analytic;
+        status = analytic ? hook_jacobian(&calls, fit) : differentiate(fit);
+        if (status == 0)
+            lm_linearize(fit);
+    }
+    return status;
+}
+
+static void stepper(fit_record *f, int analytic, int mode)
+{
+    double memory[1000], fvec[M];
+    int status = 0;
+    lm_fit fit;
+
+    prepare(&fit, f, mode, memory, sizeof memory);
+    fit.rows.fvec = fvec;
+    memcpy(fvec, f->fvec, sizeof fvec);
+    lm_start_fit(&fit);
+    do {
+        lm_step(&fit.state);
+        status = answer(&fit, analytic);
+    } while (status == 0 && fit.state.request != LM_DONE);
+    lm_finish(&fit);
+    memcpy(f->fvec, fit.rows.fvec, sizeof f->fvec);
+    take_report(&fit, f, analytic);
+    if (status < 0)
+        f->info = status;
 }
 
 int main(int argc, char **argv)
@@ -141,13 +200,15 @@ int main(int argc, char **argv)
         for (int mode = 1; mode <= 2; mode++)
             for (double scale = 1; scale <= 100; scale *= 10)
                 for (stop_at = -1; stop_at < 20; stop_at += 3) {
-                    fit f = new_fit(scale);
+                    fit_record f = new_fit(scale);
                     printf("analytic %d, mode %d, from %g, stopped at call %d\n", analytic,
                            mode, scale, stop_at);
                     if (strcmp(way, "classic") == 0)
                         classic(&f, analytic, mode);
-                    else if (strcmp(way, "driver") == 0)
+                    else if (strcmp(way, "user_data") == 0)
                         driver(&f, analytic, mode);
+                    else if (strcmp(way, "run") == 0)
+                        run(&f, analytic, mode);
                     else
                         stepper(&f, analytic, mode);
                     print_fit(&f);

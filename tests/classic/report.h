@@ -44,12 +44,12 @@ static void bard_jacobian(const double *x, double *fjac, int ldfjac)
 typedef struct {
     double x[N], fvec[M], fjac[LDFJAC * N], diag[N], qtf[N], wa[LWA];
     int ipvt[N], info, nfev, njev;
-} fit;
+} fit_record;
 
 /* Everything has a value that shows whether somebody wrote there. */
-static fit new_fit(double scale)
+static fit_record new_fit(double scale)
 {
-    fit f;
+    fit_record f;
 
     for (int j = 0; j < N; j++) {
         f.x[j] = scale;
@@ -79,7 +79,7 @@ static void print_numbers(const char *name, const double *numbers, int count)
     printf("\n");
 }
 
-static void print_fit(const fit *f)
+static void print_fit(const fit_record *f)
 {
     printf("  info %d nfev %d njev %d calls %d ipvt", f->info, f->nfev, f->njev, calls);
     for (int j = 0; j < N; j++)

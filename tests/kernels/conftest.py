@@ -5,20 +5,22 @@ from __future__ import annotations
 import ctypes
 import itertools
 import shutil
+from pathlib import Path
 
 import pytest
 
 from commands import CC, FC, LIBRARY, run
-from kernels.calling import Kernels, Table
+from kernels.calling import REFERENCE, Kernels
 from kernels.fitting import INSTRUCTION_SETS
 
-FORTRAN = (
-    "lm_types.f90",
-    "kernels/reference/enorm.f90",
-    "kernels/reference/difference.f90",
-    "kernels/reference/qrfac.f90",
+FORTRAN = ("lm/types.f90", "rows/reference/enorm.f90", "rows/reference/qrfac.f90")
+KERNELS = ("table", "in_order", "norms", "normal_equations", "reflections")
+AROUND = (
+    LIBRARY / "rows/rows.c",
+    LIBRARY / "rows/orient.c",
+    LIBRARY / "rows/dispatch.c",
+    Path(__file__).with_name("alone.c"),
 )
-FAST = ("in_order", "norms", "factor", "normal_equations", "reflections")
 
 
 @pytest.fixture(scope="session")
@@ -36,15 +38,17 @@ def kernel_library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
         levels["v4"] = ["-march=x86-64-v4", "-mprefer-vector-width=512"]
         define = ["-DMINPACK_X86_64_LEVELS"]
     objects = []
-    for (name, march), source in itertools.product(levels.items(), FAST):
+    for (name, march), source in itertools.product(levels.items(), KERNELS):
         if (name, source) == ("v4", "in_order"):
-            continue  # the kernels of v4 go on with those of v3
+            continue  # v4 has the kernels of v3
+        in_order = ["-DIN_ORDER_SET=v3"] if name == "v4" else []
         objects.append(folder / f"{name}-{source}.o")
-        run(CC, "-std=c11", "-O3", *flags, *march, f"-DINSTRUCTION_SET={name}", "-c",
-            LIBRARY / f"kernels/fast/{source}.c", "-o", objects[-1])  # fmt: skip
-    objects.append(folder / "dispatch.o")
-    run(CC, "-std=c11", "-O2", *flags, *define, "-c",
-        LIBRARY / "kernels/fast/dispatch.c", "-o", objects[-1])  # fmt: skip
+        run(CC, "-std=c11", "-O3", *flags, *march, f"-DINSTRUCTION_SET={name}", *in_order,
+            "-c", LIBRARY / f"rows/{source}.c", "-o", objects[-1])  # fmt: skip
+    for source in AROUND:
+        objects.append(folder / f"{source.stem}.o")
+        run(CC, "-std=c11", "-O2", *flags, *define, "-I", LIBRARY, "-c", source,
+            "-o", objects[-1])  # fmt: skip
     fortran = [LIBRARY / name for name in FORTRAN]
     run(FC, "-O2", "-std=f2018", *flags, "-J", folder, "-shared", *fortran, *objects,
         "-o", shared)  # fmt: skip
@@ -54,12 +58,7 @@ def kernel_library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 @pytest.fixture(scope="session")
 def fast_sets(kernel_library: ctypes.CDLL) -> dict[str, Kernels]:
     """The fast kernels, by instruction set."""
-    sets = {}
-    for name in INSTRUCTION_SETS:
-        table = Table()
-        assert kernel_library.lm_fast_kernels(ctypes.byref(table), name.encode()) == 0
-        sets[name] = Kernels(kernel_library, table)
-    return sets
+    return {name: Kernels(kernel_library, name) for name in INSTRUCTION_SETS}
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +70,4 @@ def fast(fast_sets: dict[str, Kernels]) -> Kernels:
 @pytest.fixture(scope="session")
 def reference(kernel_library: ctypes.CDLL) -> Kernels:
     """MINPACK's."""
-    names = ("norm", "difference", "factor")
-    functions = [getattr(kernel_library, f"minpack_reference_{name}") for name in names]
-    addresses = [ctypes.cast(function, ctypes.c_void_p) for function in functions]
-    return Kernels(kernel_library, Table(*addresses, None, 1, 0, 0, None))
+    return Kernels(kernel_library, "reference", REFERENCE)

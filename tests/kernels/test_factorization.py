@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from arrays import Array
-from kernels.calling import GO_IN_ORDER, Factors, Kernels, all_bits
+from kernels.calling import FEW, GO_IN_ORDER, Factors, Kernels, all_bits
 from kernels.fitting import MANY
 from kernels.matrices import EPS, LARGE_SHAPES, MATRICES, UNTIED, matrices
 
@@ -82,7 +82,7 @@ def test_a_factorization_has_the_same_bits_on_every_instruction_set(
         assert all(result == results[0] for result in results)
 
 
-@pytest.mark.parametrize("m", [9, 16, 250, MANY, MANY + 1])
+@pytest.mark.parametrize("m", [FEW, 60, 250, MANY, MANY + 1])
 def test_columns_that_nearly_depend_on_others_are_reflected(
     fast: Kernels, m: int
 ) -> None:

@@ -1,0 +1,186 @@
+#include "compiled_fit.h"
+
+#include <math.h>
+
+/* --- Arguments ------------------------------------------------------------- */
+
+/* The memory of an object, named for messages. */
+static int take_memory(compiled_part *self, PyObject *object)
+{
+    if (PyObject_GetBuffer(object, &self->memory, PyBUF_SIMPLE) == 0)
+        return 0;
+    if (!PyErr_ExceptionMatches(PyExc_MemoryError))
+        PyErr_Format(PyExc_TypeError,
+                     "user_data must be an array or another object with contiguous "
+                     "memory, not %.200s",
+                     Py_TYPE(object)->tp_name);
+    return -1;
+}
+
+int compiled_part_take(compiled_part *self, PyObject *func, const char *func_name,
+                       PyObject *jac, const char *jac_name, PyObject *user_data)
+{
+    int is = compiled_take_both(&self->func, func, func_name, &self->Dfun, jac, jac_name);
+
+    if (is < 0 || user_data == Py_None)
+        return is;
+    if (is)
+        return take_memory(self, user_data) < 0 ? -1 : 1;
+    PyErr_Format(PyExc_TypeError,
+                 "user_data is for compiled functions, and %s is none of them",
+                 func_name);
+    return -1;
+}
+
+void compiled_part_clear(compiled_part *self)
+{
+    compiled_clear(&self->func);
+    compiled_clear(&self->Dfun);
+    PyBuffer_Release(&self->memory);
+}
+
+int read_residual_count(PyObject *m, const char *func_name, int is_compiled, int has_args,
+                        int *count)
+{
+    if (!is_compiled) {
+        if (m == Py_None)
+            return 0;
+        PyErr_Format(PyExc_TypeError,
+                     "m is for compiled functions: what %s returns tells how many "
+                     "residuals there are",
+                     func_name);
+        return -1;
+    }
+    if (has_args) {
+        PyErr_Format(PyExc_TypeError,
+                     "args are for Python functions: a compiled %s is given user_data",
+                     func_name);
+        return -1;
+    }
+    if (m == Py_None) {
+        PyErr_Format(PyExc_TypeError,
+                     "m is needed: a compiled %s does not tell how many residuals it "
+                     "computes",
+                     func_name);
+        return -1;
+    }
+    return count_argument(m, "m", count);
+}
+
+int compiled_part_use_xdata(compiled_part *self, PyObject *xdata)
+{
+    if (self->memory.obj != NULL || self->func.user_data != NULL || xdata == Py_None)
+        return 0;
+    PyObject *array =
+        PyArray_FROMANY(xdata, NPY_DOUBLE, 0, 0, NPY_ARRAY_CARRAY_RO); /* new */
+    if (array == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_TypeError)
+            || PyErr_ExceptionMatches(PyExc_ValueError))
+            PyErr_Format(PyExc_TypeError,
+                         "xdata must be an array of real numbers where f is compiled, or "
+                         "None with user_data in its place; it is of type %.200s",
+                         Py_TYPE(xdata)->tp_name);
+        return -1;
+    }
+    int status = take_memory(self, array); /* which keeps the array */
+    Py_DECREF(array);
+    return status;
+}
+
+/* --- Running --------------------------------------------------------------- */
+
+static void *user_data(const compiled_part *part)
+{
+    return part->memory.obj != NULL ? part->memory.buf : part->func.user_data;
+}
+
+static int goes_on(fit *self)
+{
+    return interrupt_came(self->unlocked) ? FIT_FAILED : 0;
+}
+
+static int residuals(void *who, lm_fit *lm, const double *x)
+{
+    fit *self = who;
+    const compiled_part *part = self->compiled;
+    int status = ((lm_residuals)part->func.address)(lm->rows.m, lm->rows.n, x,
+                                                    lm->own_trial, user_data(part));
+
+    if (status < 0)
+        return status;
+    if (self->data != NULL)
+        data_weigh_values(self->data, lm->rows.m, lm->own_trial);
+    return goes_on(self);
+}
+
+static int jacobian(void *who, lm_fit *lm)
+{
+    fit *self = who;
+    const compiled_part *part = self->compiled;
+    lm_rows *rows = &lm->rows;
+    int status =
+        ((lm_jacobian)part->Dfun.address)(rows->m, rows->n, lm->state.x, rows->fjac,
+                                          rows->ldfjac, user_data(part));
+
+    if (status < 0)
+        return status;
+    if (self->data != NULL)
+        data_weigh_derivatives(self->data, rows->m, rows->n, rows->fjac, rows->ldfjac);
+    return goes_on(self);
+}
+
+/* The residuals, which are NaN until they are evaluated, and room for the next ones. */
+static int allocate_residuals(fit *self, npy_intp m)
+{
+    self->fvec = (PyArrayObject *)PyArray_SimpleNew(1, &m, NPY_DOUBLE);  /* new */
+    self->trial = (PyArrayObject *)PyArray_SimpleNew(1, &m, NPY_DOUBLE); /* new */
+    if (self->fvec == NULL || self->trial == NULL)
+        return -1;
+    fill_nan(doubles(self->fvec), m);
+    self->lm.rows.fvec = doubles(self->fvec);
+    self->lm.own_trial = doubles(self->trial);
+    return 0;
+}
+
+int fit_run_compiled(fit *self, const compiled_part *part, npy_intp m,
+                     PyArrayObject *diag)
+{
+    interrupt signals;
+    lm_hooks hooks = {
+        .residuals = residuals,
+        .jacobian = self->analytic ? jacobian : NULL,
+    };
+
+    if (allocate_residuals(self, m) < 0 || fit_allocate(self, m, diag) < 0)
+        return -1;
+    self->compiled = part;
+    self->unlocked = &signals;
+    interrupt_start(&signals);
+    int status = fit_run_hooks(self, hooks);
+    interrupt_end(&signals);
+    return status;
+}
+
+int fit_run_residuals(fit *self, const compiled_part *part, int is_compiled, int count,
+                      PyArrayObject *diag, double *epsilon)
+{
+    npy_intp n = PyArray_DIM(self->x, 0), m = count;
+
+    if (!is_compiled) {
+        if (fit_evaluate_start(self) < 0)
+            return -1;
+        if (epsilon != NULL)
+            *epsilon = self->lm.differences.rounding;
+        m = PyArray_DIM(self->trial, 0);
+    }
+    if (m < n) {
+        PyErr_Format(self->func.shape_error,
+                     "%s must return at least as many residuals as x0 has parameters: it "
+                     "returned m = %zd for n = %zd",
+                     self->func.name, (Py_ssize_t)m, (Py_ssize_t)n);
+        return -1;
+    }
+    if (is_compiled)
+        return fit_run_compiled(self, part, m, diag);
+    return fit_allocate(self, m, diag) < 0 ? -1 : fit_run(self);
+}

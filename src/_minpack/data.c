@@ -1,0 +1,246 @@
+#include "data.h"
+
+#include "arguments.h"
+
+#include <math.h>
+#include <string.h>
+
+/* 1/sigma for each of the m data as a new array, or NULL. */
+static PyArrayObject *reciprocals(PyObject *sigma /* borrowed */, npy_intp m)
+{
+    PyArrayObject *weights = NULL;
+    PyArrayObject *errors = vector_argument(sigma, "sigma", 1); /* new */
+
+    if (errors != NULL)
+        weights = (PyArrayObject *)PyArray_SimpleNew(1, &m, NPY_DOUBLE); /* new */
+    npy_intp step = errors != NULL && PyArray_SIZE(errors) != 1;
+    for (npy_intp i = 0; weights != NULL && i < m; i++) {
+        double error = doubles(errors)[i * step];
+        doubles(weights)[i] = 1.0 / error;
+        if (!isfinite(doubles(weights)[i])) {
+            PyObject *number = PyFloat_FromDouble(error); /* new */
+            if (number != NULL)
+                PyErr_Format(PyExc_ValueError,
+                             "sigma must hold numbers that one can divide by, not %R in "
+                             "place %zd",
+                             number, (Py_ssize_t)(i * step));
+            Py_XDECREF(number);
+            Py_CLEAR(weights);
+        }
+    }
+    Py_XDECREF(errors);
+    return weights;
+}
+
+int data_init(data *self, PyObject *ydata, PyObject *sigma, PyObject *factor)
+{
+    const int plain = NPY_ARRAY_CARRAY_RO | NPY_ARRAY_ENSUREARRAY;
+
+    self->y = (PyArrayObject *)PyArray_FROMANY(ydata, NPY_DOUBLE, 0, 1,
+                                               plain | NPY_ARRAY_ENSURECOPY); /* new */
+    if (self->y == NULL)
+        return -1;
+    if (sigma != Py_None) {
+        self->weights = reciprocals(sigma, PyArray_SIZE(self->y)); /* new */
+        if (self->weights == NULL)
+            return -1;
+    }
+    if (factor != Py_None) {
+        self->factor =
+            (PyArrayObject *)PyArray_FROMANY(factor, NPY_DOUBLE, 2, 2, plain); /* new */
+        if (self->factor == NULL)
+            return -1;
+    }
+    return 0;
+}
+
+void data_clear(data *self)
+{
+    Py_CLEAR(self->y);
+    Py_CLEAR(self->weights);
+    Py_CLEAR(self->factor);
+}
+
+static void wrong_shape(const char *name, PyArrayObject *values /* borrowed */,
+                        npy_intp data)
+{
+    PyObject *text = shape_text(values); /* new */
+    if (text == NULL)
+        return;
+    if (data == 1)
+        PyErr_Format(PyExc_ValueError, "%s must return a 1-D array; it returned shape %U",
+                     name, text);
+    else
+        PyErr_Format(PyExc_ValueError,
+                     "%s must return an array of shape (%zd,), one value for each entry "
+                     "of ydata; it returned shape %U",
+                     name, (Py_ssize_t)data, text);
+    Py_DECREF(text);
+}
+
+/* m values, or m times the one there is, in an array that is ours alone and 1-D: the same
+ * one where it is so already. Returns a new reference, or NULL. */
+static PyArrayObject *own_values(PyArrayObject *values /* stolen */, npy_intp m)
+{
+    npy_intp step = PyArray_SIZE(values) == m;
+
+    if (step && PyArray_NDIM(values) == 1 && is_ours_alone(values))
+        return values;
+    PyArrayObject *own = (PyArrayObject *)PyArray_SimpleNew(1, &m, NPY_DOUBLE); /* new */
+    for (npy_intp i = 0; own != NULL && i < m; i++)
+        doubles(own)[i] = doubles(values)[i * step];
+    Py_DECREF(values);
+    return own;
+}
+
+void weigh_residuals(npy_intp points, const double *f, const double *y, const double *w,
+                     const npy_bool *mask, double *to)
+{
+    if (mask != NULL) {
+        for (npy_intp j = 0; j < points; j++)
+            if (!mask[j]) {
+                double difference = f[j] - *y++;
+                *to++ = w != NULL ? difference * *w++ : difference;
+            }
+    } else if (w != NULL) {
+        for (npy_intp j = 0; j < points; j++)
+            to[j] = (f[j] - y[j]) * w[j];
+    } else {
+        for (npy_intp j = 0; j < points; j++)
+            to[j] = f[j] - y[j];
+    }
+}
+
+/* b := L^-1 b for the columns of b, by columns of L too: so the inner loop is a vector's,
+ * and L is read once. */
+static void substitute_forward(npy_intp m, const double *factor, npy_intp columns,
+                               double *b, npy_intp ldb)
+{
+    for (npy_intp j = 0; j < m; j++) {
+        const double *l = factor + j * m;
+        for (npy_intp c = 0; c < columns; c++) {
+            double *z = b + c * ldb;
+            double z_j = z[j] /= l[j];
+            for (npy_intp i = j + 1; i < m; i++)
+                z[i] -= z_j * l[i];
+        }
+    }
+}
+
+void data_weigh_values(const data *self, npy_intp m, double *values)
+{
+    const double *y = doubles(self->y);
+    const double *w = self->weights != NULL ? doubles(self->weights) : NULL;
+
+    if (PyArray_SIZE(self->y) == m) {
+        weigh_residuals(m, values, y, w, NULL, values);
+    } else { /* one datum for all values */
+        double weight = w != NULL ? *w : 1.0;
+        for (npy_intp i = 0; i < m; i++)
+            values[i] = (values[i] - *y) * weight;
+    }
+    if (self->factor != NULL)
+        substitute_forward(m, doubles(self->factor), 1, values, m);
+}
+
+void data_weigh_derivatives(const data *self, npy_intp m, npy_intp n, double *fjac,
+                             npy_intp ldfjac)
+{
+    if (self->factor != NULL)
+        substitute_forward(m, doubles(self->factor), n, fjac, ldfjac);
+    if (self->weights == NULL)
+        return;
+    const double *w = doubles(self->weights);
+    npy_intp step = PyArray_SIZE(self->weights) != 1;
+    for (npy_intp j = 0; j < n; j++)
+        for (npy_intp i = 0; i < m; i++)
+            fjac[i + j * ldfjac] *= w[i * step];
+}
+
+/* Whether to give up the lock for a substitution: all that it touches is ours alone. */
+static int is_worth_unlocking(const data *self, npy_intp m, npy_intp columns)
+{
+    return self->factor != NULL && (double)m * m * columns >= WORTH_UNLOCKING;
+}
+
+PyArrayObject *data_residuals(const data *self, const callback *f, PyObject *answer,
+                               double *epsilon)
+{
+    int type_num = NPY_DOUBLE;
+    npy_intp data = PyArray_SIZE(self->y);
+    PyArrayObject *r = (PyArrayObject *)answer; /* owned */
+
+    if (!is_plain_vector(answer)) {
+        r = real_array(f, answer, NPY_ARRAY_CARRAY_RO, &type_num); /* new */
+        Py_DECREF(answer);
+        if (r == NULL)
+            return NULL;
+    }
+    if (epsilon != NULL)
+        *epsilon = relative_spacing(type_num);
+    npy_intp size = PyArray_SIZE(r), m = data == 1 ? size : data;
+    if (PyArray_NDIM(r) > 1 || (size != m && size != 1)
+        || (self->factor != NULL && m != PyArray_DIM(self->factor, 0))) {
+        wrong_shape(f->name, r, data);
+        Py_DECREF(r);
+        return NULL;
+    }
+    r = own_values(r /* steals */, m); /* new */
+    if (r == NULL)
+        return NULL;
+    if (is_worth_unlocking(self, m, 1)) {
+        Py_BEGIN_ALLOW_THREADS
+        data_weigh_values(self, m, doubles(r));
+        Py_END_ALLOW_THREADS
+    } else {
+        data_weigh_values(self, m, doubles(r));
+    }
+    return r;
+}
+
+void data_weigh_jacobian(const data *self, npy_intp m, npy_intp n, double *fjac,
+                          npy_intp ldfjac)
+{
+    if (is_worth_unlocking(self, m, n)) {
+        Py_BEGIN_ALLOW_THREADS
+        data_weigh_derivatives(self, m, n, fjac, ldfjac);
+        Py_END_ALLOW_THREADS
+    } else {
+        data_weigh_derivatives(self, m, n, fjac, ldfjac);
+    }
+}
+
+/* --- Rows of many data sets ---------------------------------------------------- */
+
+void read_row(PyArrayObject *array, npy_intp i, npy_intp points, const npy_bool *mask,
+              double *to)
+{
+    const char *from = row_of(array, i);
+    npy_intp stride = PyArray_STRIDE(array, 1);
+    int is_float = PyArray_TYPE(array) == NPY_FLOAT;
+
+    if (mask == NULL && !is_float && stride == sizeof(double)) {
+        memcpy(to, from, (size_t)points * sizeof(double));
+        return;
+    }
+    for (npy_intp j = 0; j < points; j++, from += stride)
+        if (mask == NULL || !mask[j])
+            *to++ = is_float ? *(const float *)from : *(const double *)from;
+}
+
+void weigh_derivatives(npy_intp points, npy_intp n, const char *from, npy_intp row,
+                       npy_intp column, const double *w, const npy_bool *mask, double *fjac,
+                       npy_intp ldfjac)
+{
+    npy_intp i = 0;
+
+    for (npy_intp j = 0; j < points; j++, from += row) {
+        if (mask != NULL && mask[j])
+            continue;
+        for (npy_intp p = 0; p < n; p++) {
+            double d = *(const double *)(from + p * column);
+            fjac[i + p * ldfjac] = w != NULL ? d * w[i] : d;
+        }
+        i++;
+    }
+}

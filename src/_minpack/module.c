@@ -1,0 +1,94 @@
+/* The extension module: its method table and its initialization. Nothing in it changes
+ * after import, so any number of threads may be in it at once. */
+#define MINPACK_IMPORTS_NUMPY
+#include "numpy_api.h"
+
+#include "curve_fit.h"
+#include "batch.h"
+#include "compiled.h"
+#include "least_squares.h"
+#include "leastsq.h"
+#include "minpack.h"
+
+/* The instruction sets whose kernels run here, the best last, as a new tuple. */
+static PyObject *instruction_sets(PyObject *module, PyObject *unused)
+{
+    const char *const *names = lm_instruction_sets();
+    Py_ssize_t count = 0;
+
+    (void)module;
+    (void)unused;
+    while (names[count] != NULL)
+        count++;
+    PyObject *tuple = PyTuple_New(count); /* new */
+    for (Py_ssize_t i = 0; tuple != NULL && i < count; i++) {
+        PyObject *name = PyUnicode_FromString(names[i]); /* new */
+        if (name == NULL)
+            Py_CLEAR(tuple);
+        else
+            PyTuple_SET_ITEM(tuple, i, name); /* steals */
+    }
+    return tuple;
+}
+
+static PyObject *is_compiled(PyObject *module, PyObject *args)
+{
+    compiled taken = {0};
+    PyObject *object;
+    const char *name;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "Os", &object, &name))
+        return NULL;
+    int is = compiled_take(&taken, object, name, COMPILED_RESIDUALS);
+    compiled_clear(&taken);
+    return is < 0 ? NULL : PyBool_FromLong(is);
+}
+
+static PyMethodDef methods[] = {
+    {"leastsq", (PyCFunction)(void (*)(void))solve_leastsq, METH_FASTCALL,
+     "The fit behind minpack.leastsq; its arguments and result are in _minpack.pyi."},
+    {"least_squares", (PyCFunction)(void (*)(void))solve_least_squares, METH_FASTCALL,
+     "The fit behind minpack.least_squares; its arguments and result are in "
+     "_minpack.pyi."},
+    {"curve_fit", (PyCFunction)(void (*)(void))solve_curve_fit, METH_FASTCALL,
+     "The fit behind minpack.curve_fit; its arguments and result are in _minpack.pyi."},
+    {"batch", (PyCFunction)(void (*)(void))batch_new, METH_VARARGS | METH_KEYWORDS,
+     "What the workers of a batch of fits share; see _minpack.pyi."},
+    {"is_compiled", is_compiled, METH_VARARGS,
+     "Whether a function is a compiled one; its name is for messages."},
+    {"batch_work", batch_work, METH_O, "Take fits until none is left."},
+    {"batch_stop", batch_stop, METH_O, "Let the workers end at their next evaluation."},
+    {"batch_done", batch_done, METH_O, "How many fits of a batch have ended."},
+    {"instruction_sets", instruction_sets, METH_NOARGS,
+     "The instruction sets whose fast kernels run here, the best last."},
+    {NULL, NULL, 0, NULL},
+};
+
+static int execute(PyObject *module)
+{
+    (void)module;
+    return PyArray_ImportNumPyAPI();
+}
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, (void *)execute},
+#ifdef Py_mod_gil
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, NULL},
+};
+
+static PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "minpack._minpack",
+    .m_doc = "The compiled part of minpack.",
+    .m_size = 0,
+    .m_methods = methods,
+    .m_slots = slots,
+};
+
+PyMODINIT_FUNC PyInit__minpack(void)
+{
+    return PyModuleDef_Init(&definition);
+}

@@ -1,0 +1,163 @@
+#include "question.h"
+
+#include <string.h>
+
+#include "worker.h"
+
+/* The rows of xdata that belong to the fits; a row that is there is not read again, and
+ * so the function must not change it. */
+static int fill_x_rows(worker *w, question *q, int count)
+{
+    batch *b = w->batch;
+    npy_intp shape[2] = {count, b->points};
+    PyArrayObject *before = q->arrays[0];
+
+    if (before != NULL && Py_REFCNT(before) == 1)
+        PyArray_ENABLEFLAGS(before, NPY_ARRAY_WRITEABLE);
+    PyArrayObject *x = array_to_fill(&q->arrays[0], 2, shape, NPY_DOUBLE);
+    if (x == NULL)
+        return -1;
+    for (int k = 0; k < count; k++) {
+        npy_intp fit = w->slots[w->asking[k]].fit;
+        if (x == before && q->holds[k] == fit)
+            continue;
+        read_row(b->x_rows, fit, b->points, NULL, doubles(x) + k * b->points);
+        q->holds[k] = fit;
+    }
+    PyArray_CLEARFLAGS(x, NPY_ARRAY_WRITEABLE);
+    q->stack[1] = (PyObject *)x;
+    return 0;
+}
+
+/* f(xdata, *parameters), each of them a column */
+static int fill_curve(worker *w, question *q, int count, int at_trial)
+{
+    npy_intp shape[2] = {count, 1};
+    int n = w->batch->fit.rows.n;
+
+    if (w->batch->x_rows != NULL && fill_x_rows(w, q, count) < 0)
+        return -1;
+    for (int p = 0; p < n; p++) {
+        PyArrayObject *column = array_to_fill(&q->arrays[1 + p], 2, shape, NPY_DOUBLE);
+        if (column == NULL)
+            return -1;
+        double *to = doubles(column);
+        for (int k = 0; k < count; k++) {
+            const lm_state *s = &w->slots[w->asking[k]].lm.state;
+            to[k] = (at_trial ? s->x_trial : s->x)[p];
+        }
+        q->stack[2 + p] = (PyObject *)column;
+    }
+    return 0;
+}
+
+/* func(x, rows, *args) */
+static int fill_residuals(worker *w, question *q, int count, int at_trial)
+{
+    int n = w->batch->fit.rows.n;
+    npy_intp shape[2] = {count, n};
+    PyArrayObject *x = array_to_fill(&q->arrays[0], 2, shape, NPY_DOUBLE);
+    PyArrayObject *rows = array_to_fill(&q->arrays[1], 1, shape, NPY_INTP);
+
+    if (x == NULL || rows == NULL)
+        return -1;
+    for (int k = 0; k < count; k++) {
+        const slot *own = &w->slots[w->asking[k]];
+        const lm_state *s = &own->lm.state;
+        memcpy(doubles(x) + (npy_intp)k * n, at_trial ? s->x_trial : s->x,
+               (size_t)n * sizeof(double));
+        ((npy_intp *)PyArray_DATA(rows))[k] = own->fit;
+    }
+    q->stack[1] = (PyObject *)x;
+    q->stack[2] = (PyObject *)rows;
+    return 0;
+}
+
+/* Whether the array can be read as one of this shape, and with what strides: of a curve
+ * by broadcasting. */
+static int find_strides(answer *a, int ndim, const npy_intp *shape, int broadcasts)
+{
+    int missing = ndim - PyArray_NDIM(a->array);
+
+    if (missing < 0 || (missing > 0 && !broadcasts))
+        return 0;
+    for (int axis = 0; axis < ndim; axis++) {
+        npy_intp size = axis < missing ? 1 : PyArray_DIM(a->array, axis - missing);
+        if (size != shape[axis] && (size != 1 || !broadcasts))
+            return 0;
+        a->strides[axis] = size == 1 ? 0 : PyArray_STRIDE(a->array, axis - missing);
+        if (size == 1
+            && shape[axis] == 1) /* any stride will do: that of contiguous rows */
+            a->strides[axis] = sizeof(double);
+    }
+    return 1;
+}
+
+/* `object` is stolen. */
+static int take_answer(answer *a, PyObject *object, const question *q, int ndim,
+                       const npy_intp *shape, int broadcasts)
+{
+    int type = NPY_DOUBLE;
+
+    if (PyArray_CheckExact(object) && PyArray_TYPE((PyArrayObject *)object) == NPY_DOUBLE
+        && PyArray_ISBEHAVED_RO((PyArrayObject *)object)) {
+        a->array = (PyArrayObject *)object; /* the caller's reference */
+    } else {
+        a->array = real_array(&q->function, object,
+                              NPY_ARRAY_ALIGNED | NPY_ARRAY_NOTSWAPPED, &type);
+        Py_DECREF(object);
+        if (a->array == NULL)
+            return -1;
+    }
+    a->epsilon = relative_spacing(type);
+    if (find_strides(a, ndim, shape, broadcasts))
+        return 0;
+
+    PyObject *wanted = PyArray_IntTupleFromIntp(ndim, shape); /* new */
+    PyObject *came = PyArray_IntTupleFromIntp(PyArray_NDIM(a->array),
+                                              PyArray_DIMS(a->array)); /* new */
+    if (wanted != NULL && came != NULL)
+        PyErr_Format(PyExc_ValueError,
+                     "%s must return an array %s %R, with a row for each fit that it is "
+                     "called for; it returned shape %R",
+                     q->function.name, broadcasts ? "that broadcasts to" : "of shape",
+                     wanted, came);
+    Py_XDECREF(wanted);
+    Py_XDECREF(came);
+    Py_CLEAR(a->array);
+    return -1;
+}
+
+void question_init(question *q, const batch *b, PyObject *callable, const char *name)
+{
+    q->function.callable = callable;
+    q->function.name = name;
+    q->function.shape_error = PyExc_TypeError; /* as leastsq and curve_fit */
+    if (b->is_curve) {
+        q->stack[1] = PyTuple_GET_ITEM(b->args, 0); /* borrowed */
+        return;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(b->args); i++)
+        q->stack[3 + i] = PyTuple_GET_ITEM(b->args, i); /* borrowed */
+}
+
+void question_clear(question *q)
+{
+    for (Py_ssize_t i = 0; i < q->narrays; i++)
+        Py_CLEAR(q->arrays[i]);
+}
+
+int question_ask(question *q, worker *w, int count, int is_jacobian, answer *a)
+{
+    const batch *b = w->batch;
+    npy_intp shape[3] = {count, b->points, b->fit.rows.n};
+
+    if ((b->is_curve ? fill_curve : fill_residuals)(w, q, count, !is_jacobian) < 0)
+        return -1;
+    PyObject *object = PyObject_Vectorcall(
+        q->function.callable, q->stack + 1,
+        (size_t)q->nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL); /* new */
+    if (object == NULL)
+        return -1;
+    return take_answer(a, object /* steals */, q, 2 + is_jacobian, shape, b->is_curve);
+}

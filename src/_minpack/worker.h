@@ -1,0 +1,100 @@
+/* A worker of a batch: a thread that has some fits in flight, its slots, and lets them go
+ * on with what the user's function returns. */
+#ifndef MINPACK_WORKER_H
+#define MINPACK_WORKER_H
+
+#include "numpy_api.h"
+
+#include <stdatomic.h>
+
+#include "compiled.h"
+#include "data.h"
+#include "minpack.h"
+#include "question.h"
+
+/* What all workers share. Only the last group changes once it has been made, and of the
+ * results each row is written by the worker that has its fit. */
+typedef struct batch {
+    lm_fit fit; /* what all fits have in common */
+    int analytic; /* Dfun gives the Jacobian, not differences */
+    npy_intp count;
+    npy_intp points; /* of each fit, those that are masked included */
+    int chunk;       /* fits in flight, for each worker */
+    int is_curve;    /* f(xdata, *parameters) - ydata, else func(x, rows, *args) */
+    int is_compiled;
+    int scales_cov; /* by the variance of the residuals */
+
+    /* References are ours, or NULL. */
+    PyObject *func;
+    PyObject *Dfun;
+    PyObject *args; /* tuple; of a curve (xdata,) */
+    compiled residuals;
+    compiled jacobian;
+    /* One row for each fit, or one with a stride of zero for all; float64 or float32 */
+    PyArrayObject *x_rows;  /* (count, points) xdata where each fit has its own, or NULL;
+                               for a compiled model (count, ...), its user_data where
+                               nothing else is */
+    PyArrayObject *ydata;   /* (count, points) */
+    PyArrayObject *weights; /* (points,) for all fits, or NULL */
+    PyArrayObject *sigma;   /* (count, points) where each fit has its own, or NULL */
+    PyArrayObject *mask;    /* (count, points) bool, true: left out; or NULL */
+    PyArrayObject *lower;   /* (count, n) or NULL */
+    PyArrayObject *upper;   /* (count, n) or NULL */
+    PyArrayObject *data;    /* (count, ...) user_data, or NULL */
+    /* The results; x holds the starts before. */
+    PyArrayObject *x;      /* (count, n) */
+    PyArrayObject *cov;    /* (count, n, n) */
+    PyArrayObject *cost;   /* (count,) */
+    PyArrayObject *nfev;   /* (count,) int */
+    PyArrayObject *ier;    /* (count,) int */
+    PyArrayObject *active; /* (count, n) int, zeros */
+
+    atomic_llong next;
+    atomic_llong done;
+    atomic_int stops;
+} batch;
+
+/* A fit in flight. */
+typedef struct {
+    lm_fit lm;
+    npy_intp fit; /* its row; -1: none */
+    const npy_bool *mask;
+    const double *w; /* (m) the weights, or NULL */
+    double *y;       /* (m) */
+    double *own_w;   /* (m) room for weights, or NULL */
+    enum { ASKS_NOTHING, ASKS_RESIDUALS, ASKS_JACOBIAN } asks; /* in the next round */
+    int point; /* of the differences, that the residuals are for; -1: of a trial point */
+} slot;
+
+typedef struct worker {
+    batch *batch;  /* borrowed */
+    slot *slots;   /* (chunk) */
+    int *asking;   /* (chunk) the slots that a call serves */
+    double *trial; /* (m) the residuals of the fit that is being advanced */
+    double *row;   /* (m) an answer that was not contiguous, or a compiled model's */
+    double *derivatives; /* (m, n) of a compiled model before those that are masked
+                            are left out, or NULL */
+    void *user_data;     /* of the fit that a compiled model is called for */
+    double *cov_work;    /* (n, n) */
+    double *x_trial;     /* (chunk, n) */
+    question residuals;
+    question jacobian;
+    void *memory; /* all of the above, and what the fits need */
+} worker;
+
+/* Filled with zeros first. Returns 0, or -1 with an exception set. */
+int worker_init(worker *self, batch *shared);
+void worker_clear(worker *self);
+
+/* Take fits until none is left: of Python functions, with the lock; 0, or -1 with an
+ * exception set. */
+int work_with_python(worker *self);
+
+/* The same of compiled ones, without the lock. */
+void work_without_python(worker *self);
+
+/* Row k of an answer is what the slot's fit asked for. The lock is not needed. */
+void use_residuals(worker *self, slot *own, const answer *a, int k);
+void use_jacobian(worker *self, slot *own, const answer *a, int k);
+
+#endif

@@ -1,0 +1,336 @@
+/* libminpack: nonlinear least squares by the Levenberg-Marquardt algorithm.
+ *
+ * A fit looks for the n parameters x that minimize |fvec(x)|², the sum of the squares of m
+ * residuals. There are four ways in, from the simplest to the most general:
+ *
+ *   - lmdif_, lmder_ and the rest of MINPACK's least squares, as MINPACK calls them;
+ *   - minpack_lmdif and minpack_lmder: the same for functions that take a user_data pointer;
+ *   - lm_run: a fit whose residuals and Jacobian are in memory, with hooks for its driver;
+ *   - lm_step: the algorithm alone. It knows n, and asks for norms and for a triangle.
+ *
+ * The library allocates nothing, keeps nothing between calls and prints nothing.
+ * Matrices are stored by columns: fjac[i + j*ldfjac] is d fvec[i] / d x[j].
+ */
+#ifndef MINPACK_H
+#define MINPACK_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* --- The algorithm ------------------------------------------------------------- */
+
+/* What the algorithm asks of its driver. */
+enum lm_request {
+    LM_DONE,      /* nothing: the fit has ended, see info */
+    LM_RESIDUALS, /* at x_trial: set fnorm_trial to the norm of the residuals there */
+    LM_LINEARIZE  /* at x: leave the QR factors of the Jacobian, J P = Q R, as r and ipvt,
+                     the first n entries of Q'fvec as qtf, the norms of the columns of J as
+                     acnorm, and |fvec| as fnorm */
+};
+
+/* Why a fit ended. A negative value is its driver's own. */
+enum lm_info {
+    LM_BAD_INPUT,      /* an argument is out of its range */
+    LM_FTOL,           /* the sum of squares no longer falls by ftol */
+    LM_XTOL,           /* the step bound fell below xtol times x */
+    LM_FTOL_XTOL,      /* both at once */
+    LM_GTOL,           /* fvec is orthogonal to the Jacobian within gtol */
+    LM_MAXFEV,         /* maxfev evaluations made */
+    LM_FTOL_TOO_SMALL, /* ftol asks for more than rounding allows */
+    LM_XTOL_TOO_SMALL, /* xtol asks for more than rounding allows */
+    LM_GTOL_TOO_SMALL, /* gtol asks for more than rounding allows */
+    LM_NOT_FINITE      /* no finite norm of fvec, fjac, x or a step; not MINPACK's */
+};
+
+/* The Euclidean norm of x(n). */
+typedef double (*lm_norm)(int n, const double *x);
+
+/* One fit, but for its residuals. lm_defaults or zeros fill the record first; then
+ * lm_start is called once, and lm_step until the request is LM_DONE. */
+typedef struct lm_state {
+    /* The problem and the options */
+    int n;      /* number of parameters */
+    int ldr;    /* leading dimension of r, at least n */
+    int mode;   /* 2: diag is the caller's; else D follows the columns of J */
+    int maxfev; /* limit on nfev */
+    int mends;  /* 1: what MINPACK does with NaN, and with starts next to 0, is mended */
+    int unused;
+    double ftol;   /* relative error wanted in the sum of squares */
+    double xtol;   /* relative error wanted in x */
+    double gtol;   /* cosine wanted between fvec and the columns of J */
+    double factor; /* the first step bound, in units of |D x| */
+
+    /* The arrays. The start is within the bounds. */
+    const double *lower; /* (n) lower bounds on x, or NULL */
+    const double *upper; /* (n) upper bounds on x; NULL where lower is */
+    double *x;           /* (n) the start; the best point so far */
+    double *x_trial;     /* (n) where the residuals are wanted */
+    double *diag;        /* (n) the scale D of the parameters */
+    double *r;           /* (ldr, n) R; S' of MINPACK's qrsolv below its diagonal */
+    double *qtf;         /* (n) the first n entries of Q'fvec */
+    double *acnorm;      /* (n) the norms of the columns of J; may be x_trial */
+    double *step;        /* (n) the step; work space while the fit is linearized */
+    double *work;        /* (n) work space; while the fit is linearized too */
+    double *work_lmpar;  /* (n) work space */
+    double *work_bounds; /* with bounds: lm_bounds_work(n) numbers of work space */
+    int *ipvt;           /* (n) column j of R is column ipvt[j] - 1 of J */
+    int *active;         /* (5n) with bounds: -1 or 1 where x is on its lower or upper
+                            bound, else 0; then work space */
+    lm_norm norm;        /* of n numbers; lm_linearize may set it */
+
+    /* The report */
+    int request; /* an lm_request */
+    int info;    /* an lm_info, once the request is LM_DONE */
+    int nfev;    /* evaluations of the residuals */
+    int iter;    /* iterates so far, the start included */
+    int moved;   /* 1: the last lm_step made x_trial the new x, whose norm is fnorm */
+    int beyond;  /* how often longer difference steps or another scale D have taken the fit
+                    from MINPACK's path */
+    double fnorm;       /* |fvec|, or with a loss the root of twice the cost */
+    double fnorm_trial; /* the same at x_trial */
+
+    /* Its memory between two steps: not for the driver */
+    int stage, met, touched, trusted, scalings, spare;
+    double xnorm, pnorm, gnorm, delta, par;
+} lm_state;
+
+/* Make a state ready for its first lm_step. */
+void lm_start(lm_state *state);
+
+/* Advance a fit to the next thing that it needs, or to its end. */
+void lm_step(lm_state *state);
+
+size_t lm_bounds_work(int n);
+
+/* scale² (J'J)^-1 of a fit that has ended with the factors of J. Parameters that equal
+ * bounds fix have zeros. *singular is 1, and cov is of no use, where J is singular. work
+ * is (n, n). */
+void lm_covariance(const lm_state *state, double scale, double *cov, double *work,
+                   int *singular);
+
+/* --- Differences --------------------------------------------------------------- */
+
+/* The points at which the residuals give a Jacobian by differences: x, but for one
+ * parameter. Point k moves parameter k % n by h[k]; where that is 0, there is no such
+ * point. All points of an iterate are known before the first of them is evaluated. */
+typedef struct lm_differences {
+    /* The options */
+    int points;     /* 3: two points a column, of second order; else one */
+    int uncounted;  /* 1: nfev does not count these evaluations */
+    double epsfcn;  /* relative error of fvec, for the step */
+    double rounding; /* relative rounding error of fvec, with watch */
+    const double *diff_step; /* (n) steps relative to x, or NULL */
+
+    /* The arrays */
+    double *h;      /* (n), or (2n) where there are two points a column */
+    double *watch;  /* (4n) work space: columns that hold rounding errors alone are
+                       evaluated again with longer steps; or NULL */
+
+    /* The report */
+    int count; /* evaluations for differences so far */
+
+    /* Its memory: not for the driver */
+    int only, tries, watching, gathered, moved;
+    double longer, tame;
+} lm_differences;
+
+/* --- Residuals and a Jacobian in memory ------------------------------------------ */
+
+/* How rows are added up; see lm_kernels_named. */
+typedef struct lm_kernels lm_kernels;
+
+typedef struct lm_rows {
+    /* The problem and the options */
+    int m;      /* number of residuals, at least n */
+    int n;      /* number of parameters */
+    int ldfjac; /* leading dimension of fjac, at least m */
+    int keeps;  /* 1: lm_linearize leaves the Jacobian in fjac */
+    int defers; /* 1: fjac may hold residuals in the place of their differences */
+    int weighted; /* 1: there is a loss, and the residuals that go with fjac are those of
+                     fvec_weighted */
+    const lm_kernels *kernels;
+
+    /* The arrays */
+    double *fvec;          /* (m) the residuals at x */
+    double *fjac;          /* (ldfjac, n) the Jacobian at x */
+    double *fvec_weighted; /* (m) with a loss; or NULL */
+    double *work_m;        /* (m) work space */
+    double *copy;          /* (m, n) work space where keeps is 1, or NULL */
+    void *scratch;         /* lm_rows_scratch(rows) bytes of work space */
+
+    /* Their memory: not for the driver */
+    int path, dependent, signs_open, is_raw;
+    const double *last;
+} lm_rows;
+
+/* Bytes that a fit of these rows needs in scratch. */
+size_t lm_rows_scratch(const lm_rows *rows);
+
+/* Kernels by their name: "reference" has MINPACK's order of operations and so MINPACK's
+ * bits; "fast" is the same mathematics for vector registers and caches, with the same
+ * bits on every processor, and MINPACK's where its order of operations is kept: see
+ * docs/design.md. One of lm_instruction_sets() names the fast kernels for it. NULL where
+ * there are none of that name. */
+const lm_kernels *lm_kernels_named(const char *name);
+
+/* The instruction sets of this processor with fast kernels of their own: the best is the
+ * last before a NULL. */
+const char *const *lm_instruction_sets(void);
+
+/* --- A fit of rows in memory ----------------------------------------------------- */
+
+typedef struct lm_fit {
+    lm_state state;
+    lm_differences differences;
+    lm_rows rows;
+    const double *trial; /* (m) the residuals that were evaluated last */
+    double *own_trial;   /* (m) where lm_run lets them be put, or NULL */
+    int brings; /* 1: the driver brings trial in memory of its own: lm_lay_out makes no
+                   own_trial */
+    int point;           /* of the differences, the one that was evaluated last */
+    int njev;            /* evaluations of the Jacobian, if not by differences */
+} lm_fit;
+
+/* Zeros, but for MINPACK's defaults: ftol and xtol 1.49012e-8, factor 100, 200 (n + 1)
+ * evaluations; and the best fast kernels. */
+void lm_defaults(lm_fit *fit, int m, int n);
+
+/* The arrays of a fit in one block of memory, in bytes: those that are NULL and that its
+ * options want. memory may be NULL: then nothing is changed, and the size is what the
+ * caller wants to know. The start may be written to state.x afterwards. */
+size_t lm_lay_out(lm_fit *fit, void *memory);
+
+/* What lm_run asks of its driver. A function returns 0 to go on. Any other number ends the
+ * fit; a negative one becomes its info. All but the first may be NULL. `who` is the
+ * driver's own. */
+typedef struct lm_hooks {
+    /* The residuals at x(n): fill own_trial, and let trial point there; or set trial to
+     * where they are. They are a trial point's where state.request is LM_RESIDUALS. */
+    int (*residuals)(void *who, lm_fit *fit, const double *x);
+    /* The Jacobian at state.x, to rows.fjac. NULL: by differences */
+    int (*jacobian)(void *who, lm_fit *fit);
+    /* All points of the differences at once: lm_next_point says which they are,
+     * lm_take_point wants their residuals. NULL: one after the other, by `residuals` */
+    int (*points)(void *who, lm_fit *fit);
+    /* The norm of a trial point's residuals, to state.fnorm_trial. NULL: Euclidean */
+    int (*measure)(void *who, lm_fit *fit);
+    /* rows.fvec := the residuals at trial. NULL: they are copied */
+    int (*accept)(void *who, lm_fit *fit);
+    /* The whole answer to LM_LINEARIZE, in the place of the Jacobian and lm_linearize: for
+     * drivers that have no Jacobian in memory. NULL: from rows.fjac */
+    int (*linearize)(void *who, lm_fit *fit);
+    /* Look at a new iterate, the start included, and with a loss weigh its Jacobian. */
+    int (*iterate)(void *who, lm_fit *fit);
+    /* Call part(fit), a computation on the fit's own memory, and where reads_trial is 1 on
+     * trial too. Only long computations are asked for: other threads may run meanwhile. */
+    void (*compute)(void *who, lm_fit *fit, void (*part)(lm_fit *), int reads_trial);
+} lm_hooks;
+
+/* Run a fit to its end. Returns 0, or what a hook returned to end it. */
+int lm_run(lm_fit *fit, const lm_hooks *hooks, void *who);
+
+/* The Jacobian at state.x once more, as lm_run evaluates it and lets `iterate` look at it:
+ * where a fit has ended with a step, for the point where it led. */
+int lm_evaluate_jacobian(lm_fit *fit, const lm_hooks *hooks, void *who);
+
+/* The parts of lm_run, for drivers with a loop of their own: */
+
+/* Before the first lm_step. */
+void lm_start_fit(lm_fit *fit);
+
+/* The norm of residuals. */
+double lm_rows_norm(const lm_rows *rows, const double *fvec);
+
+/* The points of the differences at x: call lm_first_points; then, for k from
+ * lm_next_point(fit, -1) on until it is -1, lm_move_to(fit, k), evaluate at x_trial and
+ * lm_take_point(fit, k, fvec); then the same as long as lm_more_points is 1. The last
+ * fvec must stay where it is until lm_linearize. */
+void lm_first_points(lm_fit *fit);
+int lm_more_points(lm_fit *fit);
+int lm_next_point(const lm_fit *fit, int k);
+void lm_move_to(lm_fit *fit, int k);
+void lm_take_point(lm_fit *fit, int k, const double *fvec);
+
+/* The answer to LM_LINEARIZE from rows.fjac and rows.fvec. */
+void lm_linearize(lm_fit *fit);
+
+/* After the end of a fit: R and Q'fvec with the signs that MINPACK's have, and R at the
+ * top of fjac, where MINPACK leaves it. */
+void lm_finish(lm_fit *fit);
+
+/* --- Functions with a user_data pointer ------------------------------------------- */
+
+/* They return 0, or a negative number to stop the fit. */
+typedef int (*lm_residuals)(int m, int n, const double *x, double *fvec, void *user_data);
+typedef int (*lm_jacobian)(int m, int n, const double *x, double *fjac, int ldfjac,
+                           void *user_data);
+
+/* The arguments are MINPACK's; work has m + 3n numbers. They return info, or what a
+ * function returned to stop the fit. */
+int minpack_lmdif(lm_residuals residuals, void *user_data, int m, int n, double *x,
+                  double *fvec, double ftol, double xtol, double gtol, int maxfev,
+                  double epsfcn, double *diag, int mode, double factor, int *nfev,
+                  double *fjac, int ldfjac, int *ipvt, double *qtf, double *work);
+int minpack_lmder(lm_residuals residuals, lm_jacobian jacobian, void *user_data, int m,
+                  int n, double *x, double *fvec, double *fjac, int ldfjac, double ftol,
+                  double xtol, double gtol, int maxfev, double *diag, int mode,
+                  double factor, int *nfev, int *njev, int *ipvt, double *qtf,
+                  double *work);
+
+/* --- MINPACK's own interface ------------------------------------------------------- */
+
+typedef void (*lmdif_fcn)(int *m, int *n, double *x, double *fvec, int *iflag);
+typedef void (*lmder_fcn)(int *m, int *n, double *x, double *fvec, double *fjac,
+                          int *ldfjac, int *iflag);
+
+typedef void (*lmstr_fcn)(int *m, int *n, double *x, double *fvec, double *fjrow,
+                          int *iflag);
+
+void lmdif_(lmdif_fcn fcn, int *m, int *n, double *x, double *fvec, double *ftol,
+            double *xtol, double *gtol, int *maxfev, double *epsfcn, double *diag,
+            int *mode, double *factor, int *nprint, int *info, int *nfev, double *fjac,
+            int *ldfjac, int *ipvt, double *qtf, double *wa1, double *wa2, double *wa3,
+            double *wa4);
+void lmder_(lmder_fcn fcn, int *m, int *n, double *x, double *fvec, double *fjac,
+            int *ldfjac, double *ftol, double *xtol, double *gtol, int *maxfev,
+            double *diag, int *mode, double *factor, int *nprint, int *info, int *nfev,
+            int *njev, int *ipvt, double *qtf, double *wa1, double *wa2, double *wa3,
+            double *wa4);
+void lmdif1_(lmdif_fcn fcn, int *m, int *n, double *x, double *fvec, double *tol,
+             int *info, int *iwa, double *wa, int *lwa);
+void lmder1_(lmder_fcn fcn, int *m, int *n, double *x, double *fvec, double *fjac,
+             int *ldfjac, double *tol, int *info, int *ipvt, double *wa, int *lwa);
+void lmstr_(lmstr_fcn fcn, int *m, int *n, double *x, double *fvec, double *fjac,
+            int *ldfjac, double *ftol, double *xtol, double *gtol, int *maxfev,
+            double *diag, int *mode, double *factor, int *nprint, int *info, int *nfev,
+            int *njev, int *ipvt, double *qtf, double *wa1, double *wa2, double *wa3,
+            double *wa4);
+void lmstr1_(lmstr_fcn fcn, int *m, int *n, double *x, double *fvec, double *fjac,
+             int *ldfjac, double *tol, int *info, int *ipvt, double *wa, int *lwa);
+
+/* Their parts. The logical pivot is an int: 0 is .false. */
+void chkder_(int *m, int *n, double *x, double *fvec, double *fjac, int *ldfjac,
+             double *xp, double *fvecp, int *mode, double *err);
+double dpmpar_(int *i);
+double enorm_(int *n, double *x);
+void fdjac2_(lmdif_fcn fcn, int *m, int *n, double *x, double *fvec, double *fjac,
+             int *ldfjac, int *iflag, double *epsfcn, double *wa);
+void lmpar_(int *n, double *r, int *ldr, int *ipvt, double *diag, double *qtb,
+            double *delta, double *par, double *x, double *sdiag, double *wa1,
+            double *wa2);
+void qrfac_(int *m, int *n, double *a, int *lda, int *pivot, int *ipvt, int *lipvt,
+            double *rdiag, double *acnorm, double *wa);
+void qrsolv_(int *n, double *r, int *ldr, int *ipvt, double *diag, double *qtb, double *x,
+             double *sdiag, double *wa);
+void rwupdt_(int *n, double *r, int *ldr, double *w, double *b, double *alpha,
+             double *cosines, double *sines);
+void covar_(int *n, double *r, int *ldr, int *ipvt, double *tol, double *wa);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,156 @@
+/* Blocks of rows that stay in the cache while they are factored, and sums over them. */
+#ifndef MINPACK_BLOCKS_H
+#define MINPACK_BLOCKS_H
+
+#include <string.h>
+
+#include "kernels.h"
+#include "lanes.h"
+#include "quotients.h"
+
+enum { PANEL = 4 }; /* columns that are worked on together */
+
+static inline const double *column_of(const matrix *a, int k)
+{
+    if (k < a->n - 1)
+        return a->fjac + k * (size_t)a->ldfjac;
+    return k < a->n ? a->last : a->fvec;
+}
+
+/* MINPACK's pivot: the longest of the columns from j on, by their norms or the squares of
+ * these. */
+static inline int longest_column(int j, int n, const double *length)
+{
+    int longest = j;
+
+    for (int k = j; k < n; k++)
+        if (length[k] > length[longest])
+            longest = k;
+    return longest;
+}
+
+/* Exchange so many rows of columns j and k of r(ldr, *), and their entries of ipvt. */
+static inline void exchange_columns(int j, int k, double *r, size_t ldr, size_t rows,
+                                    int *ipvt)
+{
+    double *rj = r + j * ldr, *rk = r + k * ldr;
+    int pivot = ipvt[j];
+
+    ipvt[j] = ipvt[k];
+    ipvt[k] = pivot;
+    for (size_t i = 0; i < rows; i++) {
+        double swap = rj[i];
+        rj[i] = rk[i];
+        rk[i] = swap;
+    }
+}
+
+/* --- The rows ahead -------------------------------------------------------------- */
+
+/* The block of rows that comes next: while this one is worked on, every loop over its
+ * rows brings a column of the next one near. */
+typedef struct {
+    const matrix *a;
+    int start;
+    int column; /* that is to be fetched */
+} prospect;
+
+/* Behind so many rows from start; these themselves where they are the last. */
+static inline prospect prospect_of(const matrix *a, int start, int rows)
+{
+    prospect p = {a, start + rows < a->m ? start + rows : start, 0};
+
+    return p;
+}
+
+static inline const double *next_column(prospect *p)
+{
+    const double *column = column_of(p->a, p->column) + p->start;
+
+    if (p->column < p->a->n)
+        p->column++;
+    return column;
+}
+
+/* --- A block of rows ------------------------------------------------------------- */
+
+/* Copy the rows of a column, with zeros up to a whole number of lanes. */
+static inline void take_rows(int count, const double *from, double *to)
+{
+    memcpy(to, from, (size_t)count * sizeof(double));
+    for (int i = count; i < (int)lm_padded(count); i++)
+        to[i] = 0;
+}
+
+/* So many rows of all columns of a to the block, with zeros up to a whole number of
+ * lanes. */
+static inline void take_block(workspace w, const matrix *a, int start, int count)
+{
+    double *fvec = w.block + a->n * w.lda;
+
+    take_rows(count, a->fvec + start, fvec);
+    for (int k = 0; k < a->n; k++) {
+        const double *from = column_of(a, k) + start;
+        double *to = w.block + k * w.lda;
+        if (a->h == NULL) {
+            take_rows(count, from, to);
+        } else {
+            difference_rows(count, from, fvec, a->h[k], to, 0);
+            for (int i = count; i < (int)lm_padded(count); i++)
+                to[i] = 0;
+        }
+    }
+}
+
+/* --- Sums over rows: m is a multiple of LANES, the last rows may be zeros --------- */
+
+/* Loops over rows also bring m numbers near, `next`, that are needed after them. Where
+ * nothing is to be fetched, they are some of those at hand. */
+
+/* dot[k] = x'a[k]. Even and odd lanes are summed apart: one sum after another would wait
+ * for each addition. */
+INLINE void dots_of_one(int na, int m, const double *x, const double *const *a,
+                        double *dot, const double *next)
+{
+    lanes even[PANEL], odd[PANEL];
+    int row;
+
+    for (int k = 0; k < na; k++)
+        even[k] = odd[k] = broadcast(0.0);
+    for (row = 0; row + LANES < m; row += 2 * LANES) {
+        lanes x0 = load(x + row), x1 = load(x + row + LANES);
+        fetch(next + row);
+        fetch(next + row + LANES);
+        for (int k = 0; k < na; k++) {
+            even[k] = add_product(even[k], x0, load(a[k] + row));
+            odd[k] = add_product(odd[k], x1, load(a[k] + row + LANES));
+        }
+    }
+    if (row < m)
+        for (int k = 0; k < na; k++)
+            even[k] = add_product(even[k], load(x + row), load(a[k] + row));
+    for (int k = 0; k < na; k++)
+        dot[k] = sum(add(even[k], odd[k]));
+}
+
+/* The same for a number of columns that is not known to the compiler. */
+static inline void any_dots(int na, int m, const double *x, const double *const *a,
+                            double *dot, const double *next)
+{
+    switch (na) {
+    case 1:
+        dots_of_one(1, m, x, a, dot, next);
+        break;
+    case 2:
+        dots_of_one(2, m, x, a, dot, next);
+        break;
+    case 3:
+        dots_of_one(3, m, x, a, dot, next);
+        break;
+    default:
+        dots_of_one(4, m, x, a, dot, next);
+        break;
+    }
+}
+
+#endif

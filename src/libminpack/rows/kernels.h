@@ -1,0 +1,127 @@
+/* The kernels: loops over the rows, compiled once for each instruction set. */
+#ifndef MINPACK_KERNELS_H
+#define MINPACK_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../minpack.h"
+
+#define LANES 8 /* numbers that are worked on at once, and partial sums */
+#define FEW 32  /* with fewer numbers there is no other order than MINPACK's */
+
+#ifndef INSTRUCTION_SET
+#define INSTRUCTION_SET base
+#endif
+#define JOIN_(a, b) minpack_##a##_##b
+#define JOIN(a, b) JOIN_(a, b)
+#define KERNEL(name) JOIN(INSTRUCTION_SET, name)
+
+/* Within these bounds on the norms of the columns and of the residuals no product
+ * overflows, and what underflows is below the rounding error. Elsewhere the reference
+ * kernels work. */
+#define SMALLEST_NORM 1e-70
+#define LARGEST_NORM 1e70
+/* The relative rounding error at which MINPACK computes a norm afresh */
+#define EPSMCH 2.22044604926e-16
+/* With the normal equations, a column keeps more than this part of its square beside
+ * those before it: a sixteenth of its length. */
+#define LEAST_PART (1.0 / 256)
+
+/* What is factored, with the residuals as its last column. Column n - 1 may lie apart
+ * from those before it. */
+typedef struct matrix {
+    int m, n;
+    const double *fjac; /* (ldfjac, n - 1) */
+    int ldfjac;
+    const double *last;
+    const double *fvec;
+    const double *h; /* NULL: the Jacobian; else residuals, and column j of the Jacobian
+                        is their difference from fvec over h[j] */
+} matrix;
+
+/* The factors of a matrix that is overwritten, and the memory to find them. */
+typedef struct {
+    int m, n;
+    double *fjac; /* in: J; out: R above, reflectors below */
+    int ldfjac;
+    const double *fvec;
+    double *qtf; /* (m) */
+    int *ipvt;
+    double *acnorm, *rdiag, *work; /* (n) each */
+    double *weight;                /* (n + 1) weights of a reflection in the columns */
+} factors;
+
+/* How the memory of lm_rows_scratch is divided. */
+typedef struct workspace {
+    size_t ldr, lda;
+    double *gram;   /* (n + 1, n + 1) (J f)'(J f), and in the same place */
+    double *top;    /* (n, n) the first n rows of J, or */
+    double *weight; /* (n + 1) weights of a reflection */
+    double *r;      /* (ldr, n + 1) the triangle and Q'f as its last column */
+    double *v;      /* (ldr) a reflection, or what is left of the columns */
+    double *block;  /* (lda, n + 1) the rows that are being factored */
+} workspace;
+
+struct lm_kernels {
+    int is_reference;
+    double (*norm)(int m, const double *x);
+    double (*norm_in_order)(int m, const double *x);
+    /* column = (f - fvec)/h */
+    void (*difference)(int m, const double *f, const double *fvec, double h,
+                       double *column);
+    /* R and Q'f to w.r, as its last column, by the normal equations. square becomes the
+     * squares of the norms of the columns. Returns 0 where some are too near to
+     * dependence. */
+    int (*normal_equations)(workspace w, const matrix *a, int *ipvt, double *square);
+    /* The same by reflections, in two parts. First a triangle that is not pivoted, of
+     * order n, whatever the number of rows: */
+    void (*triangle)(workspace w, const matrix *a);
+    /* Then it is pivoted by columns and brought to triangular form again, as qrfac does
+     * with J. square holds the squares of the norms of the columns. */
+    void (*pivot)(workspace w, int n, int *ipvt, double *square, double *square_before);
+    /* The factors in MINPACK's order of operations. */
+    void (*factor_in_order)(const factors *f);
+};
+
+/* n up to a whole number of lanes */
+static inline size_t lm_padded(int n)
+{
+    return ((size_t)n + LANES - 1) / LANES * LANES;
+}
+
+/* Rows of a block: few, so that it stays in the cache, but enough to keep the lanes
+ * busy. */
+static inline int lm_block_rows(int m, int n)
+{
+    int rows = 4480 / (n + 1) / LANES * LANES;
+    rows = rows < 384 ? 384 : rows > 512 ? 512 : rows;
+    return rows < m ? rows : m;
+}
+
+static inline size_t lm_lda(int m, int n)
+{
+    return lm_padded(lm_block_rows(m, n)) + 5 * LANES; /* no power of 2, nor near one */
+}
+
+/* Those of the instruction set that is being compiled. */
+double KERNEL(norm)(int m, const double *x);
+double KERNEL(norm_in_order)(int m, const double *x);
+void KERNEL(difference)(int m, const double *f, const double *fvec, double h,
+                        double *column);
+int KERNEL(normal_equations)(workspace w, const matrix *a, int *ipvt, double *square);
+void KERNEL(triangle)(workspace w, const matrix *a);
+void KERNEL(pivot)(workspace w, int n, int *ipvt, double *square, double *square_before);
+void KERNEL(factor_in_order)(const factors *f);
+
+double minpack_reference_norm(int m, const double *x);
+void minpack_reference_factor(int m, int n, double *fjac, int ldfjac, int *ipvt,
+                              double *acnorm, double *rdiag, double *work_n,
+                              const double *fvec, double *qtf);
+
+/* After the end of a fit: give the rows of R and the entries of qtf the signs that
+ * MINPACK's have. top holds the first n rows of J, and is (n, n), as the work space q. */
+void minpack_orient(int n, const double *top, const int *ipvt, double *r, size_t ldr,
+                    double *qtf, double *q);
+
+#endif

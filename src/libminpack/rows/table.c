@@ -1,0 +1,20 @@
+/* The kernels of one instruction set. */
+#include "kernels.h"
+
+/* The set whose kernels in order serve this one: wider registers gain nothing there. */
+#ifndef IN_ORDER_SET
+#define IN_ORDER_SET INSTRUCTION_SET
+#endif
+
+double JOIN(IN_ORDER_SET, norm_in_order)(int m, const double *x);
+void JOIN(IN_ORDER_SET, factor_in_order)(const factors *f);
+
+const lm_kernels KERNEL(kernels) = {
+    .norm = KERNEL(norm),
+    .norm_in_order = JOIN(IN_ORDER_SET, norm_in_order),
+    .difference = KERNEL(difference),
+    .normal_equations = KERNEL(normal_equations),
+    .triangle = KERNEL(triangle),
+    .pivot = KERNEL(pivot),
+    .factor_in_order = JOIN(IN_ORDER_SET, factor_in_order),
+};
