@@ -222,6 +222,26 @@ static int has_moved(const lm_state *s)
     return s->moved && s->info >= LM_FTOL && s->info <= LM_GTOL_TOO_SMALL;
 }
 
+/* The Jacobian at the solution with the weights of the loss itself, and its factors. */
+static int end_weighted(fit *self)
+{
+    lm_fit *lm = &self->lm;
+    lm_rows *rows = &lm->rows;
+    int calls_python = self->loss.function.name != NULL;
+
+    if (!self->stopped
+        && (lm->state.info < LM_FTOL || lm->state.info > LM_GTOL_TOO_SMALL))
+        return 0;
+    take_lock(self, calls_python);
+    int status = loss_show_curvature(&self->loss, rows->m, rows->n, rows->fvec,
+                                     rows->fjac, rows->ldfjac, rows->fvec_weighted);
+    give_lock(self, calls_python);
+    if (status < 0)
+        return FIT_FAILED;
+    lm_linearize(lm);
+    return 0;
+}
+
 int fit_run_hooks(fit *self, lm_hooks hooks)
 {
     lm_fit *lm = &self->lm;
@@ -237,6 +257,8 @@ int fit_run_hooks(fit *self, lm_hooks hooks)
             lm->state.info = status;
     }
     self->stopped = status == FIT_STOPPED;
+    if (status != FIT_FAILED && status >= 0 && lm->rows.weighted)
+        status = end_weighted(self);
     return status == FIT_FAILED ? -1 : 0;
 }
 
@@ -349,6 +371,8 @@ int fit_read_loss(fit *self, PyObject *loss, PyObject *scale)
     if (loss_init(&self->loss, loss, scale) < 0)
         return -1;
     self->lm.rows.weighted = !is_linear(&self->loss);
+    if (self->lm.rows.weighted)
+        self->lm.rows.keeps = 1; /* the Jacobian is weighed again at the end */
     return 0;
 }
 

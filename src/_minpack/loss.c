@@ -196,19 +196,20 @@ typedef struct {
     double of_f, of_row;
 } weights;
 
-static weights weights_of(const loss *self, npy_intp m, npy_intp i, double f)
+static weights weights_of(const loss *self, npy_intp m, npy_intp i, double f,
+                          double least)
 {
     if (self->named != NULL) {
         double u = relative(self, f), slope = self->named->slope(u);
         double curvature = self->named->curvature(u);
-        if (!(curvature > LEAST_CURVATURE)) /* NaN too, where there are 0 and inf */
-            curvature = LEAST_CURVATURE;
+        if (!(curvature > least)) /* NaN too, where there are 0 and inf */
+            curvature = least;
         return (weights){sqrt(slope / curvature), sqrt(slope * curvature)};
     }
     double slope = self->z[2 * m + i];
     double w = slope + 2 * self->z[i] * self->z[3 * m + i];
-    if (!(w > LEAST_CURVATURE * slope))
-        w = LEAST_CURVATURE * slope;
+    if (!(w > least * slope))
+        w = least * slope;
     return (weights){w > 0 ? slope / sqrt(w) : 0, sqrt(w)};
 }
 
@@ -227,13 +228,31 @@ int loss_weigh(loss *self, npy_intp m, npy_intp n, const double *fvec, double *f
     for (npy_intp start = 0; start < m; start += BLOCK) {
         npy_intp end = start + BLOCK < m ? start + BLOCK : m;
         for (npy_intp i = start; i < end; i++) {
-            weights w = weights_of(self, m, i, fvec[i]);
+            weights w = weights_of(self, m, i, fvec[i], LEAST_CURVATURE);
             root[i - start] = w.of_row;
             fvec_weighted[i] = w.of_f * fvec[i];
         }
         for (npy_intp j = 0; j < n; j++)
             for (npy_intp i = start; i < end; i++)
                 fjac[i + j * ldfjac] *= root[i - start];
+    }
+    return 0;
+}
+
+int loss_show_curvature(loss *self, npy_intp m, npy_intp n, const double *fvec,
+                        double *fjac, npy_intp ldfjac, double *fvec_weighted)
+{
+    if (self->named == NULL && call_function(self, m, fvec) < 0)
+        return -1;
+    for (npy_intp i = 0; i < m; i++) {
+        weights had = weights_of(self, m, i, fvec[i], LEAST_CURVATURE);
+        weights w = weights_of(self, m, i, fvec[i], DBL_EPSILON);
+        double factor = had.of_row > 0 ? w.of_row / had.of_row : 1;
+        if (factor == 1)
+            continue;
+        fvec_weighted[i] = w.of_f * fvec[i];
+        for (npy_intp j = 0; j < n; j++)
+            fjac[i + j * ldfjac] *= factor;
     }
     return 0;
 }
