@@ -18,7 +18,8 @@ except ImportError as error:
     raise ImportError(explanation(error, Path(__file__).parent)) from None
 
 from minpack._arguments import OptimizeWarning
-from minpack._batch import BatchResult, curve_fit_batch, leastsq_batch
+from minpack._batch import curve_fit_batch, leastsq_batch
+from minpack._batch_result import BatchResult
 from minpack._curve_fit import curve_fit
 from minpack._least_squares import least_squares
 from minpack._leastsq import leastsq

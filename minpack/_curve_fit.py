@@ -28,6 +28,7 @@ from minpack._options import (
     scales,
 )
 from minpack._status import SUCCESS, Covariance, idle_parameters, message
+from minpack._workers import is_one
 
 if TYPE_CHECKING:  # numpy.typing would be most of what importing minpack costs
     from collections.abc import Callable, Sequence
@@ -64,7 +65,6 @@ _OF_LEAST_SQUARES = {
     "tr_solver": None,
     "tr_options": None,
     "jac_sparsity": None,
-    "workers": None,
 }
 
 
@@ -84,6 +84,7 @@ def curve_fit(
     full_output: Literal[False] = False,
     nan_policy: Literal["raise", "omit"] | None = None,
     user_data: Any = None,
+    vectorized: bool = False,
     **kwargs: Any,
 ) -> tuple[_Vector, _Vector]: ...
 @overload
@@ -102,6 +103,7 @@ def curve_fit(
     full_output: Literal[True],
     nan_policy: Literal["raise", "omit"] | None = None,
     user_data: Any = None,
+    vectorized: bool = False,
     **kwargs: Any,
 ) -> tuple[_Vector, _Vector, InfoDict, str, int]: ...
 @overload
@@ -120,6 +122,7 @@ def curve_fit(
     full_output: bool = False,
     nan_policy: Literal["raise", "omit"] | None = None,
     user_data: Any = None,
+    vectorized: bool = False,
     **kwargs: Any,
 ) -> tuple[_Vector, _Vector] | tuple[_Vector, _Vector, InfoDict, str, int]: ...
 def curve_fit(
@@ -137,6 +140,7 @@ def curve_fit(
     full_output: bool = False,
     nan_policy: Literal["raise", "omit"] | None = None,
     user_data: Any = None,
+    vectorized: bool = False,
     **kwargs: Any,
 ) -> tuple[_Vector, _Vector] | tuple[_Vector, _Vector, InfoDict, str, int]:
     """Fit a model to data, and estimate the errors of its parameters.
@@ -191,6 +195,12 @@ def curve_fit(
     user_data : array_like, optional
         For compiled functions: an object with contiguous memory, such as an array,
         the address of which is their last argument instead of that of `xdata`.
+    vectorized : bool, optional
+        Whether `f` takes many points in one call, as `curve_fit_batch` calls it: then
+        each parameter is an array of shape (S, 1), one row for each of S points, and
+        what `f` returns broadcasts to (S, m). All points of a Jacobian by differences
+        are evaluated in one call; S is 1 where one point is wanted. The example below
+        would do as it is. The results have the same bits.
     **kwargs
         ``ftol``, ``xtol``, ``gtol``, ``maxfev``, ``epsfcn``, ``factor``, ``diag``,
         ``col_deriv`` and ``kernels`` as in `leastsq`; ``loss``, ``f_scale``,
@@ -329,7 +339,8 @@ def curve_fit(
 
     fit = _minpack.curve_fit(
         f, xdata, ydata, p0, sigma, factor, jac, lower, upper,
-        absolute_sigma, check_finite, full_output, user_data, *options,
+        absolute_sigma, check_finite, full_output, user_data, vectorized,
+        *options,
     )  # fmt: skip
     popt, pcov, info, known, idle = fit[:5]
     observer = options[-1]
@@ -393,6 +404,11 @@ def _options(kwargs: dict[str, Any], n: int, as_least_squares: bool) -> tuple[An
             raise TypeError(f"{other} and {name} say the same; only one can be given")
     dense = {name: given.pop(name, None) for name in _OF_LEAST_SQUARES}
     check_dense(**dense)
+    if not is_one(workers := given.pop("workers", None)):
+        raise ValueError(
+            f"workers must be None or 1, not {workers!r}: least_squares takes more; "
+            "here vectorized=True evaluates all differences in one call"
+        )
     if as_least_squares:
         name = "max_nfev" if "max_nfev" in given else "maxfev"
         limit = given.pop(name, None)

@@ -19,6 +19,7 @@ from minpack._options import (
 )
 from minpack._result import OptimizeResult
 from minpack._status import Info, idle_parameters, stopped_by_function
+from minpack._workers import is_one, mapping
 
 if TYPE_CHECKING:  # numpy.typing would be most of what importing minpack costs
     from collections.abc import Callable, Mapping, Sequence
@@ -79,10 +80,11 @@ def least_squares(
     args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
     callback: Callable[..., Any] | None = None,
-    workers: int | None = None,
+    workers: int | Callable[..., Any] | None = None,
     *,
     m: int | None = None,
     user_data: Any = None,
+    vectorized: bool = False,
 ) -> OptimizeResult:
     """Minimize a sum of squares, or a robust loss, within bounds.
 
@@ -162,13 +164,21 @@ def least_squares(
         its only parameter has that name, where result has ``x``, ``fun``, ``cost``,
         ``optimality``, ``nit`` and ``nfev``; else as ``callback(x)``. To stop the
         fit there, it raises StopIteration or returns True.
-    workers : {None, 1}, optional
-        The differences are evaluated one after the other.
+    workers : int or callable, optional
+        Who evaluates the points of a Jacobian by differences, for a `fun` that takes
+        long: so many processes, -1 for one on each processor, or a callable such as
+        the ``map`` of a pool, called as ``workers(fun, points)``. None and 1: they are
+        evaluated one after the other. Other processes must be able to import `fun`.
     m : int, optional
         The number of residuals; for compiled functions, which need it.
     user_data : array_like, optional
         For compiled functions: an object with contiguous memory, such as an array,
         the address of which is their last argument.
+    vectorized : bool, optional
+        Whether `fun` takes many points in one call: then `x` always has shape (n, S),
+        one column for each of S points, and `fun` returns an array of shape (m, S).
+        All points of a Jacobian by differences are evaluated in one call; S is 1
+        where one point is wanted. The results have the same bits.
 
     Returns
     -------
@@ -277,7 +287,7 @@ def least_squares(
     'Stopped by the callback; x is the best point so far.'
     """
     check_method(method)
-    check_dense(tr_solver, tr_options, jac_sparsity, workers)
+    check_dense(tr_solver, tr_options, jac_sparsity)
     ftol, xtol, gtol = tolerances(method, ftol=ftol, xtol=xtol, gtol=gtol)
     refuse_masked("x0", x0, "a fit starts at a number for each parameter")
     start = np.asarray(x0)
@@ -300,13 +310,17 @@ def least_squares(
     if callback is not None or verbose != 0:
         observer = Observer(callback, verbose)
 
-    x, cost, fvec, jacobian, grad, optimality, active, nfev, njev, info = (
-        _minpack.least_squares(
-            fun, start, jac, lower, upper, ftol, xtol, gtol, diag, loss, f_scale,
-            steps, limit, args, dict(kwargs) if kwargs else None, m, user_data,
-            observer,
-        )
+    arguments = (
+        fun, start, jac, lower, upper, ftol, xtol, gtol, diag, loss, f_scale,
+        steps, limit, args, dict(kwargs) if kwargs else None, m, user_data,
+        observer, vectorized,
     )  # fmt: skip
+    if is_one(workers):
+        fit = _minpack.least_squares(*arguments, None)
+    else:
+        with mapping(workers, fun, args, kwargs) as map_points:
+            fit = _minpack.least_squares(*arguments, map_points)
+    x, cost, fvec, jacobian, grad, optimality, active, nfev, njev, info = fit
     status, message = _ending(info)
     if not grad.all():
         message += _idle(jacobian, grad, lower, upper)

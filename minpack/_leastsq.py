@@ -53,6 +53,7 @@ def leastsq(
     kernels: str = "fast",
     m: int | None = None,
     user_data: Any = None,
+    vectorized: bool = False,
 ) -> tuple[_Vector, int]: ...
 @overload
 def leastsq(
@@ -73,6 +74,7 @@ def leastsq(
     kernels: str = "fast",
     m: int | None = None,
     user_data: Any = None,
+    vectorized: bool = False,
 ) -> tuple[_Vector, _Vector | None, InfoDict, str, int]: ...
 @overload
 def leastsq(
@@ -93,6 +95,7 @@ def leastsq(
     kernels: str = "fast",
     m: int | None = None,
     user_data: Any = None,
+    vectorized: bool = False,
 ) -> tuple[_Vector, int] | tuple[_Vector, _Vector | None, InfoDict, str, int]: ...
 def leastsq(
     func: Callable[..., ArrayLike],
@@ -112,6 +115,7 @@ def leastsq(
     kernels: str = "fast",
     m: int | None = None,
     user_data: Any = None,
+    vectorized: bool = False,
 ) -> tuple[_Vector, int] | tuple[_Vector, _Vector | None, InfoDict, str, int]:
     """Minimize the sum of squares of m functions of n parameters.
 
@@ -167,6 +171,11 @@ def leastsq(
     user_data : array_like, optional
         For compiled functions: an object with contiguous memory, such as an array,
         the address of which is their last argument.
+    vectorized : bool, optional
+        Whether `func` takes many points in one call: then `x` always has shape (n, S),
+        one column for each of S points, and `func` returns an array of shape (m, S).
+        All points of a Jacobian by differences are evaluated in one call; S is 1
+        where one point is wanted. The results have the same bits.
 
     Returns
     -------
@@ -263,10 +272,19 @@ def leastsq(
     >>> variance = np.sum(infodict["fvec"] ** 2) / (t.size - x.size)
     >>> print(np.sqrt(variance * np.diag(cov_x)).round(4))
     [0.0099 0.0058 0.0102]
+
+    All points of a Jacobian in one call, where `func` takes them as columns:
+
+    >>> def residuals(x):
+    ...     return x[0] * np.exp(-x[1] * t[:, None]) + x[2] - y[:, None]
+    >>> x, ier = leastsq(residuals, [1.0, 1.0, 0.0], vectorized=True)
+    >>> print(x.round(3), ier)
+    [1.998 0.499 1.001] 1
     """
     fit = _minpack.leastsq(
         func, x0, args, Dfun, full_output, col_deriv,
         ftol, xtol, gtol, maxfev, epsfcn, factor, diag, kernels, m, user_data,
+        vectorized,
     )  # fmt: skip
     info = fit[1]
     if len(fit) == 2 and info in SUCCESS:

@@ -25,6 +25,7 @@ def leastsq(
     kernels: str,
     m: int | None,
     user_data: Any,
+    vectorized: bool,
     /,
 ) -> (
     tuple[_Vector, int]
@@ -64,6 +65,9 @@ def least_squares(
     user_data: Any,
     # x, fun, cost, nit, nfev, optimality of each new iterate; whether to stop
     observer: Callable[[_Vector, _Vector, float, int, int, float], bool] | None,
+    vectorized: bool,
+    # what returns fun of each of a list of points
+    map_points: Callable[[list[Any]], Sequence[Any]] | None,
     /,
 ) -> tuple[
     _Vector,  # x, (n,)
@@ -93,6 +97,7 @@ def curve_fit(
     check_finite: bool,
     full_output: bool,
     user_data: Any,
+    vectorized: bool,
     col_deriv: bool,
     ftol: float,
     xtol: float,

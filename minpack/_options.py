@@ -28,18 +28,11 @@ def check_method(method: Any) -> None:
     )
 
 
-def check_dense(
-    tr_solver: Any, tr_options: Any, jac_sparsity: Any, workers: Any
-) -> None:
+def check_dense(tr_solver: Any, tr_options: Any, jac_sparsity: Any) -> None:
     """Raise a ValueError for what SciPy's methods do with a Jacobian that is not dense.
 
     What means nothing for a dense Jacobian is accepted.
     """
-    if not (workers is None or (isinstance(workers, int) and workers == 1)):
-        raise ValueError(
-            f"workers must be None or 1, not {workers!r}: differences are evaluated "
-            "one after the other"
-        )
     if tr_solver is not None and tr_solver != "exact":
         raise ValueError(
             f"tr_solver must be None or 'exact', not {tr_solver!r}: the Jacobian is "

@@ -12,7 +12,7 @@ import numpy as np
 
 import minpack
 from minpack._arguments import bounds_pair, parameter_count
-from minpack._batch import array_of, check_points, shared_or_rows
+from minpack._batch_data import array_of, check_points, shared_or_rows
 
 try:
     import dask.array as da

@@ -82,7 +82,7 @@ def test_another_processor_has_the_baseline_and_the_build_says_so(tmp_path):
 
 @pytest.fixture
 def clock(tmp_path: Path) -> Path:
-    """A program that prints the seconds of src/python/clock.h."""
+    """A program that prints the seconds of src/_minpack/clock.h."""
     source = tmp_path / "clock.c"
     source.write_text("""
         #include <stdio.h>
@@ -100,7 +100,7 @@ def clock(tmp_path: Path) -> Path:
 @pytest.mark.skipif(not shutil.which(CC), reason="no C compiler")
 def test_the_clock_of_the_glue_is_one_that_nobody_sets(clock, tmp_path):
     program = tmp_path / "clock"
-    run(CC, "-D_GNU_SOURCE", f"-I{ROOT / 'src/python'}", clock, "-o", program)
+    run(CC, "-D_GNU_SOURCE", f"-I{ROOT / 'src/_minpack'}", clock, "-o", program)
     before = time.monotonic()
     assert before <= float(run(program)) <= time.monotonic()
 
@@ -108,7 +108,7 @@ def test_the_clock_of_the_glue_is_one_that_nobody_sets(clock, tmp_path):
 @pytest.mark.skipif(not shutil.which(MINGW), reason="no MinGW here")
 @pytest.mark.parametrize("runtime", ["msvcrt", "ucrt"])
 def test_the_clock_of_the_glue_compiles_for_windows(runtime, clock, tmp_path):
-    flags = ["-std=c11", "-Wall", "-Werror", f"-I{ROOT / 'src/python'}"]
+    flags = ["-std=c11", "-Wall", "-Werror", f"-I{ROOT / 'src/_minpack'}"]
     flags += ["-D_UCRT"] if runtime == "ucrt" else []
     run(MINGW, *flags, "-c", clock, "-o", tmp_path / "clock.o")
 

@@ -10,18 +10,33 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from commands import CC, FC, LIBRARY, needs_compilers, run
+from commands import CC, FC, LIBRARY, attempt, needs_compilers, run
 
 PROGRAMS = Path(__file__).parent / "classic"
 UNUSED = "-Wno-unused-function"  # report.h is for several programs
 
+# MINPACK's least squares
+NAMES = ("lmder", "lmder1", "lmdif", "lmdif1", "lmstr", "lmstr1", "chkder", "enorm")
+NAMES += ("dpmpar", "fdjac2", "lmpar", "qrfac", "qrsolv", "rwupdt", "covar")
 # What a library that allocates nothing, keeps nothing and prints nothing may need.
-LIBC = {"memcmp", "memcpy", "memmove", "memset", "strcmp", "sqrt", "fabs", "log10", "pow"}
+LIBC = {
+    "memcmp",
+    "memcpy",
+    "memmove",
+    "memset",
+    "strcmp",
+    "sqrt",
+    "fabs",
+    "log10",
+    "pow",
+}
 COMPILER = {
     "_GLOBAL_OFFSET_TABLE_",
     "__stack_chk_fail",
@@ -37,8 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("classic")
 
 
-@pytest.fixture(scope="module")
-def prefix(folder: Path) -> Path:
+def installed(folder: Path, build: str) -> Path:
     """Where our library is installed after it was built alone."""
     pytest.importorskip("mesonbuild")
     meson = (sys.executable, "-m", "mesonbuild.mesonmain")
@@ -46,10 +60,21 @@ def prefix(folder: Path) -> Path:
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     }
     options = {"env": os.environ | ninja, "cwd": folder}
-    where = (f"--prefix={folder / 'installed'}", "--libdir=lib")
-    run(*meson, "setup", folder / "build", LIBRARY, *where, **options)
-    run(*meson, "install", "-C", folder / "build", **options)
-    return folder / "installed"
+    prefix = folder / build
+    where = (f"--prefix={prefix}", "--libdir=lib", f"-Dbuildtype={build}")
+    run(*meson, "setup", folder / f"{build}-build", LIBRARY, *where, **options)
+    run(*meson, "install", "-C", folder / f"{build}-build", **options)
+    return prefix
+
+
+@pytest.fixture(scope="module")
+def prefix(folder: Path) -> Path:
+    return installed(folder, "release")
+
+
+@pytest.fixture(scope="module")
+def debug_prefix(folder: Path) -> Path:
+    return installed(folder, "debug")
 
 
 @pytest.fixture(scope="module")
@@ -57,19 +82,19 @@ def archive(prefix: Path) -> Path:
     return prefix / "lib" / "libminpack.a"
 
 
-@pytest.fixture(scope="module")
-def c_program(folder: Path) -> Path:
-    """The C program, compiled but not linked."""
-    run(CC, "-std=c11", "-O1", "-c", PROGRAMS / "classic.c", "-o", folder / "classic.o")
-    return folder / "classic.o"
+def compiled_c(name: str, folder: Path) -> Path:
+    """A C program, compiled but not linked."""
+    program = folder / f"{name}.o"
+    source = PROGRAMS / f"{name}.c"
+    run(CC, "-std=c11", "-O1", "-I", LIBRARY, "-c", source, "-o", program)
+    return program
 
 
-@pytest.fixture(scope="module")
-def fortran_program(folder: Path) -> Path:
-    """The Fortran program, compiled but not linked."""
-    compiled = folder / "classic_f90.o"
-    run(FC, "-O1", "-c", PROGRAMS / "classic.f90", "-o", compiled, cwd=folder)
-    return compiled
+def compiled_fortran(name: str, folder: Path) -> Path:
+    """A Fortran program, compiled but not linked."""
+    program = folder / f"{name}_f90.o"
+    run(FC, "-O1", "-c", PROGRAMS / f"{name}.f90", "-o", program, cwd=folder)
+    return program
 
 
 def for_minpack_h(name: str, prefix: Path) -> Path:
@@ -113,19 +138,31 @@ def comparable(title: str, lines: list[str]) -> list[str]:
     return lines
 
 
+# A C program, and how many blocks it prints
+C_PROGRAMS = {
+    "classic": 60 + 26 + 16,
+    "lmstr": 8 * (6 + 5 + 4) + 9,
+    "parts": 14 * 6 * 2 + 13 * 81 + 3 + 4 * 6 + 4 * 28,
+}
+
+
+@pytest.mark.parametrize("name", C_PROGRAMS)
 def test_a_c_program_prints_the_same(
-    c_program: Path, archive: Path, original_archive: Path
+    name: str, folder: Path, archive: Path, original_archive: Path
 ) -> None:
-    ours, theirs = (printed(CC, c_program, a) for a in (archive, original_archive))
-    assert len(fits(theirs)) == 60 + 26 + 16
+    program = compiled_c(name, folder)
+    ours, theirs = (printed(CC, program, a) for a in (archive, original_archive))
+    assert len(re.split(r"\n(?! )", theirs.rstrip())) == C_PROGRAMS[name]
     assert ours == theirs
 
 
+@pytest.mark.parametrize("name", ["classic", "lmstr"])
 def test_a_c_program_that_stops_its_fits_prints_the_same(
-    c_program: Path, archive: Path, original_archive: Path
+    name: str, folder: Path, archive: Path, original_archive: Path
 ) -> None:
+    program = compiled_c(name, folder)
     ours, theirs = (
-        fits(printed(CC, c_program, a, "stop")) for a in (archive, original_archive)
+        fits(printed(CC, program, a, "stop")) for a in (archive, original_archive)
     )
     assert list(ours) == list(theirs)
     for title in theirs:
@@ -134,14 +171,21 @@ def test_a_c_program_that_stops_its_fits_prints_the_same(
     assert {-1, -2, -10, -20} < infos
 
 
+@pytest.mark.parametrize(
+    ("name", "shows"),
+    [
+        ("classic", "look at fjac"),
+        ("classic", "info, calls -17 17"),
+        ("driver", "lmstr1: exit and final norm  1  1.75358"),
+        ("driver", "errors" + 11 * " 1.000"),
+    ],
+)
 def test_a_fortran_program_prints_the_same(
-    fortran_program: Path, archive: Path, original_archive: Path
+    name: str, shows: str, folder: Path, archive: Path, original_archive: Path
 ) -> None:
-    ours, theirs = (
-        printed(FC, fortran_program, a) for a in (archive, original_archive)
-    )
-    assert "look at fjac" in theirs
-    assert "info, calls -17 17" in theirs
+    program = compiled_fortran(name, folder)
+    ours, theirs = (printed(FC, program, a) for a in (archive, original_archive))
+    assert shows in theirs
     assert ours == theirs
 
 
@@ -157,6 +201,38 @@ def test_minpack_h_offers_the_same_fits_in_four_ways(
     assert len(classic) == 2 * 2 * 3 * 7
     for title in classic:
         assert other[title] == classic[title], title
+
+
+@pytest.mark.parametrize(
+    ("diagonal", "tol", "rank"),
+    [
+        ([3.0], 0.0, 1),
+        ([4.0, 3.0, 2.0], 0.0, 3),
+        ([-4.0, 3.0, -2.0, 1.0], 0.1, 4),
+        ([4.0, 3.0, 2.0, 1.0], 0.5, 2),
+        ([4.0, 3.0, 0.0, 1.0], 0.0, 2),
+        ([0.0, 0.0], 0.0, 0),
+    ],
+)
+@pytest.mark.parametrize("more", [0, 3])
+def test_covar_prints_the_inverse_over_the_independent_columns(
+    diagonal: list[float], tol: float, rank: int, more: int, prefix: Path
+) -> None:
+    n = len(diagonal)
+    rng = np.random.default_rng(n)
+    r = np.triu(rng.uniform(-1, 1, (n, n)), 1) + np.diag(diagonal)
+    ipvt = rng.permutation(n)
+    stored = np.vstack([r + np.tril(np.full((n, n), 77.0), -1), np.full((more, n), 77)])
+    numbers = (n, n + more, tol, *(ipvt + 1), *stored.T.ravel())
+    text = run(for_minpack_h("covar", prefix), input=" ".join(map(str, numbers)))
+    found = np.array([float.fromhex(word) for word in text.split()[1:]])
+    found = found.reshape(n, n + more).T
+
+    expected, kept = np.zeros((n, n)), ipvt[:rank]
+    expected[np.ix_(kept, kept)] = np.linalg.inv(r[:rank, :rank].T @ r[:rank, :rank])
+    np.testing.assert_allclose(found[:n], expected, rtol=1e-12, atol=1e-14)
+    assert (found[:n] == found[:n].T).all()
+    assert (found[n:] == 77).all()
 
 
 def test_the_ends_of_the_interface_prints_clear_answers(prefix: Path) -> None:
@@ -184,6 +260,47 @@ def test_minpack_h_is_a_cpp_header_too(folder: Path, prefix: Path) -> None:
     run(cxx, *strict, "-I", prefix / "include", source)
 
 
+ARRAYS = ("x", "x_trial", "diag", "r", "qtf", "acnorm", "step", "work", "work_lmpar")
+WRONG = {
+    **{name: f"{name} is NULL" for name in (*ARRAYS, "ipvt", "norm")},
+    "lower": "there is upper, and lower is NULL",
+    "upper": "there is lower, and upper is NULL",
+    "active": "there are bounds, and active is NULL",
+    "work_bounds": "there are bounds, and work_bounds is NULL",
+    "stage": "stage is none: call lm_start first",
+    "n": "n is less than 1",
+    "ldr": "ldr is less than n",
+    "outside": "x is not within its bounds",
+    "fnorm": "fnorm is negative",
+    "fnorm_trial": "fnorm_trial is negative",
+    "negative-acnorm": "acnorm is negative",
+    "twice": "ipvt is no permutation of 1 to n",
+    "from-0": "ipvt is no permutation of 1 to n",
+}
+
+
+def test_the_debug_build_names_what_a_driver_has_left_wrong(debug_prefix: Path) -> None:
+    program = for_minpack_h("assertions", debug_prefix)
+    for what, said in WRONG.items():
+        done = attempt(program, what)
+        assert done.returncode == -signal.SIGABRT, what
+        assert done.stderr == f"lm_step: {said}\n"
+
+
+@pytest.mark.parametrize(
+    "command", ["assertions", "assertions bad-input", "modern stepper", "edges"]
+)
+def test_the_debug_build_prints_the_same(
+    command: str, prefix: Path, debug_prefix: Path
+) -> None:
+    name, *arguments = command.split()
+    ours, debug = (
+        run(for_minpack_h(name, where), *arguments) for where in (prefix, debug_prefix)
+    )
+    assert "info" in ours
+    assert ours == debug
+
+
 def symbols(archive: Path) -> list[tuple[str, str]]:
     """The symbols of an archive and their sections; a symbol that it needs has none."""
     nm = shutil.which("nm") or pytest.skip("no nm")
@@ -193,6 +310,13 @@ def symbols(archive: Path) -> list[tuple[str, str]]:
 
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="knows ELF sections only")
+
+
+@linux
+def test_the_library_has_all_names_of_minpacks_least_squares(archive: Path) -> None:
+    has = {name for section, name in symbols(archive) if section.startswith(".text")}
+    assert len(NAMES) == 15
+    assert {f"{name}_" for name in NAMES} <= has
 
 
 @linux

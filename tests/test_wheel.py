@@ -104,7 +104,7 @@ def test_the_sdist_holds_the_sources_and_nothing_else(sdist):
     with tarfile.open(sdist) as archive:
         paths = {m.name.partition("/")[2] for m in archive.getmembers() if m.isfile()}
     assert {path for path in paths if not allowed.fullmatch(path)} == set()
-    assert {"meson.build", "src/minpack/lm.f90", "tools/build_backend.py"} <= paths
+    assert {"meson.build", "src/_minpack/fit.c", "tools/build_backend.py"} <= paths
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel):
@@ -122,6 +122,13 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     assert {f"minpack/{p.name}" for p in ROOT.glob("minpack/*.py")} <= set(names)
     needs = re.findall(r"^Requires-Dist: (.*)", texts, re.MULTILINE)
     assert [need for need in needs if "extra ==" not in need] == ["numpy>=2.0"]
+
+
+def test_the_version_is_the_same_in_every_place_that_has_one(wheel):
+    meson, changes = (ROOT / name for name in ("meson.build", "CHANGELOG.md"))
+    built = re.search(r"version: '(.*)'", meson.read_text())[1]
+    latest = re.search(r"^## (\S+)", changes.read_text(), re.MULTILINE)[1]
+    assert wheel.name.split("-")[1] == built == latest == minpack.__version__
 
 
 def test_the_wheel_is_small(wheel):

@@ -102,13 +102,18 @@ check_asan() {
 
 # -finit-real=snan: a variable that nobody set traps, or turns the result into NaN. The
 # check for recursion keeps its flag in a static variable: it takes threads for that.
-# -ffpe-trap works in Fortran programs only: tools/trap.c does the same here.
+# -ffpe-trap works in Fortran programs only: tools/trap.c does the same here. The debug
+# build asserts, too, what drivers must leave for lm_step (lm/assert.c).
 check_debug() {
-    gcc -g -fPIC -Isrc/minpack -c tools/trap.c -o "$deep/trap.o"
-    ar rcs "$deep/trap.a" "$deep/trap.o" # linked only where lm_step is called
+    gcc -g -fPIC -Isrc/libminpack -c tools/trap.c -o "$deep/trap.o"
+    ar rcs "$deep/trap.a" "$deep/trap.o" # linked only where one of these is called
+    local wrap=
+    for name in step linearize rows_norm take_point more_points finish; do
+        wrap="$wrap -Wl,--wrap=lm_$name"
+    done
     build debug -Dbuildtype=debug \
         "-Dfortran_args=-fcheck=all,no-recursion -finit-real=snan -finit-integer=-99999999 -fbacktrace" \
-        "-Dc_link_args=$deep/trap.a -Wl,--wrap=lm_step"
+        "-Dc_link_args=$deep/trap.a$wrap"
     suite debug pytest -q tests "$deep/debug/minpack" $elsewhere
     suite debug TRAP=1 pytest -q tests/test_certified.py tests/test_leastsq.py \
         tests/test_original.py -k "not random"
@@ -194,9 +199,9 @@ bits_program() {
     local name=$1 compiler=$2
     shift 2
     rm -rf "${deep:?}/$name"
-    meson setup "$deep/$name" src/minpack "$@" >"$deep/$name.log" 2>&1
+    meson setup "$deep/$name" src/libminpack "$@" >"$deep/$name.log" 2>&1
     meson compile -C "$deep/$name" >>"$deep/$name.log" 2>&1
-    "$compiler" -std=c11 -O2 -ffp-contract=off -Isrc/minpack tests/bits.c \
+    "$compiler" -std=c11 -O2 -ffp-contract=off -Isrc/libminpack tests/bits.c \
         "$deep/$name/libminpack.a" -lm -o "$deep/$name/bits"
 }
 
@@ -206,7 +211,7 @@ check_coverage() {
         coverage run --branch --source "$deep/coverage/minpack" \
         -m pytest -q tests "$deep/coverage/minpack" $elsewhere
     COVERAGE_FILE="$deep/.coverage" "$venv/bin/coverage" report --show-missing
-    "$venv/bin/gcovr" --root . --filter 'src/(python|minpack)/' --merge-lines \
+    "$venv/bin/gcovr" --root . --filter 'src/(_minpack|libminpack)/' --merge-lines \
         --exclude-throw-branches "$deep/coverage-build" 2>>"$deep/coverage.log"
 }
 

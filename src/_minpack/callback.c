@@ -144,6 +144,38 @@ PyObject *callback_call(callback *self, npy_intp n, const double *x)
     return call_at(self, (PyObject *)own);
 }
 
+/* Put x(count, n) on the stack as n columns. */
+static int push_columns(callback *self, npy_intp n, npy_intp count, const double *x)
+{
+    npy_intp shape[2] = {count, 1};
+
+    for (npy_intp j = 0; j < n; j++) {
+        PyArrayObject **kept = (PyArrayObject **)&self->stack[2 + j];
+        PyArrayObject *column = array_to_fill(kept, 2, shape, NPY_DOUBLE); /* borrowed */
+        if (column == NULL)
+            return -1;
+        for (npy_intp k = 0; k < count; k++)
+            doubles(column)[k] = x[k * n + j];
+    }
+    return 0;
+}
+
+PyObject *callback_call_at_points(callback *self, npy_intp n, npy_intp count,
+                                  const double *x)
+{
+    npy_intp shape[2] = {n, count};
+
+    if (self->numbers > 0)
+        return push_columns(self, n, count, x) < 0 ? NULL : call(self);
+    PyArrayObject *own = array_to_fill(&self->x, 2, shape, NPY_DOUBLE); /* borrowed */
+    if (own == NULL)
+        return NULL;
+    for (npy_intp j = 0; j < n; j++)
+        for (npy_intp k = 0; k < count; k++)
+            doubles(own)[j * count + k] = x[k * n + j];
+    return call_at(self, (PyObject *)own);
+}
+
 /* (data, x1, ..., xn) for a model, the numbers complex: a new tuple, or NULL. */
 static PyObject *complex_arguments(const callback *self, const double *parts)
 {

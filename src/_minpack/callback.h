@@ -16,7 +16,8 @@ typedef struct {
                               a model's parameters */
     PyObject *small[8];    /* the stack, where it fits */
     PyArrayObject *x;      /* ours: the x of the last call if func has not kept it */
-    Py_ssize_t numbers;    /* n of a model, else 0: the last so many of stack are ours */
+    Py_ssize_t numbers;    /* n of a model, else 0: the last so many of stack are ours,
+                              NumPy scalars or columns, in all calls the same */
 } callback;
 
 /* args and kwargs outlive the callback and don't change; both may be NULL. */
@@ -30,7 +31,12 @@ void callback_clear(callback *self);
  * Returns a new reference, or NULL. */
 PyObject *callback_call(callback *self, npy_intp n, const double *x);
 
-/* The same at x + i h e_j, an array of complex numbers. */
+/* The same once for all `count` points of x(count, n): with an array of shape (n, count),
+ * one column for each point; a model gets n arrays of shape (count, 1). */
+PyObject *callback_call_at_points(callback *self, npy_intp n, npy_intp count,
+                                  const double *x);
+
+/* At x + i h e_j, an array of complex numbers. */
 PyObject *callback_call_complex(callback *self, npy_intp n, const double *x, npy_intp j,
                                 double h);
 

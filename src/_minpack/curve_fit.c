@@ -8,6 +8,7 @@
 
 #include "compiled_fit.h"
 #include "data.h"
+#include "points.h"
 #include "result.h"
 
 /* The arguments of _minpack.curve_fit, in their order. */
@@ -25,6 +26,7 @@ enum {
     CHECK_FINITE,
     FULL_OUTPUT,
     USER_DATA,
+    VECTORIZED,
     COL_DERIV,
     FTOL,
     XTOL,
@@ -53,6 +55,7 @@ static int read_options(fit *self, PyObject *const *args, int is_compiled)
     self->lm.differences.uncounted = PyObject_IsTrue(args[TRIALS_ONLY]);
     if (self->col_deriv < 0 || self->lm.differences.uncounted < 0
         || fit_read_differences(self, args[JAC], is_compiled) < 0
+        || points_read(self, args[VECTORIZED], Py_None, "a callable jac", is_compiled) < 0
         || real_argument(args[FTOL], "ftol", &s->ftol) < 0
         || real_argument(args[XTOL], "xtol", &s->xtol) < 0
         || real_argument(args[GTOL], "gtol", &s->gtol) < 0

@@ -1,6 +1,7 @@
 #include "fit.h"
 
 #include "iterate.h"
+#include "points.h"
 
 #include <float.h>
 #include <limits.h>
@@ -14,18 +15,43 @@
 
 /* --- Evaluations ----------------------------------------------------------- */
 
+/* Residuals must stay as many as they were at the start. */
+static int check_count(const fit *self)
+{
+    npy_intp m = PyArray_DIM(self->trial, 0);
+
+    if (self->lm.rows.m == 0 || m == self->lm.rows.m)
+        return 0;
+    PyErr_Format(PyExc_ValueError,
+                 "%s returned %zd residuals after it had returned %d: their number must "
+                 "not change during a fit",
+                 self->func.name, (Py_ssize_t)m, self->lm.rows.m);
+    return -1;
+}
+
+int fit_take_answer(fit *self, PyObject *answer, double *epsilon)
+{
+    PyArrayObject *trial = /* new */
+        self->data != NULL
+            ? data_residuals(self->data, &self->func, answer /* steals */, epsilon)
+            : residuals_array(&self->func, answer /* steals */, PyArray_DIM(self->x, 0),
+                              epsilon);
+
+    Py_XSETREF(self->trial, trial);
+    return trial != NULL ? check_count(self) : -1;
+}
+
 /* Call func at x(n) and keep the answer as self->trial. Where epsilon is not NULL, it is
  * set to the relative spacing of the type that func computes in. */
 static int evaluate(fit *self, npy_intp n, const double *x, double *epsilon)
 {
     Py_CLEAR(self->trial);
+    if (self->vectorized) {
+        self->trial = points_vectorized_residuals(self, n, x, epsilon); /* new */
+        return self->trial != NULL ? 0 : -1;
+    }
     PyObject *answer = callback_call(&self->func, n, x); /* new */
-    if (answer != NULL && self->data != NULL)
-        self->trial =
-            data_residuals(self->data, &self->func, answer, epsilon); /* steals */
-    else if (answer != NULL)
-        self->trial = residuals_array(&self->func, answer, n, epsilon); /* steals */
-    return self->trial != NULL ? 0 : -1;
+    return answer != NULL ? fit_take_answer(self, answer /* steals */, epsilon) : -1;
 }
 
 int fit_evaluate_start(fit *self)
@@ -44,14 +70,6 @@ static int evaluate_residuals(void *who, lm_fit *lm, const double *x)
     } else {
         if (evaluate(self, lm->rows.n, x, NULL) < 0)
             return FIT_FAILED;
-        if (PyArray_DIM(self->trial, 0) != lm->rows.m) {
-            PyErr_Format(PyExc_ValueError,
-                         "%s returned %zd residuals after it had returned %d: their "
-                         "number must not change during a fit",
-                         self->func.name, (Py_ssize_t)PyArray_DIM(self->trial, 0),
-                         lm->rows.m);
-            return FIT_FAILED;
-        }
     }
     lm->trial = doubles(self->trial);
     return 0;
@@ -267,6 +285,9 @@ int fit_run(fit *self)
     lm_hooks hooks = {
         .residuals = evaluate_residuals,
         .jacobian = self->analytic ? evaluate_jacobian : NULL,
+        .points = self->vectorized    ? points_vectorized
+                  : self->map != NULL ? points_mapped
+                                      : NULL,
         .accept = accept_trial,
         .compute = compute_unlocked,
     };
@@ -292,7 +313,8 @@ int fit_allocate(fit *self, npy_intp m, PyArrayObject *diag)
     }
     lm->rows.m = (int)m;
     lm->rows.n = (int)n;
-    lm->rows.defers = !self->analytic && self->observer == NULL && !lm->rows.keeps;
+    lm->rows.defers = !self->analytic && !self->vectorized && self->observer == NULL
+                      && !lm->rows.keeps;
     lm->state.x = doubles(self->x);
     if (self->lower != NULL) {
         lm->state.lower = doubles(self->lower);
@@ -307,8 +329,8 @@ int fit_allocate(fit *self, npy_intp m, PyArrayObject *diag)
         lm->rows.fjac = doubles(self->fjac);
         lm->rows.ldfjac = (int)m;
     }
-    if (self->trial != NULL && (self->shows_arrays || self->observer != NULL))
-        lm->rows.fvec = doubles(self->trial);
+    if (lm->rows.fvec == NULL && (self->shows_arrays || self->observer != NULL))
+        lm->rows.fvec = doubles(self->trial); /* until the first iterate */
     int makes_fvec = lm->rows.fvec == NULL;
     self->memory = PyMem_Malloc(lm_lay_out(lm, NULL));
     if (self->memory == NULL) {

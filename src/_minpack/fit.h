@@ -27,6 +27,9 @@ typedef struct fit {
     int col_deriv;
     const data *data;  /* borrowed: what makes residuals of func's values; or NULL */
     int complex_steps;  /* the Jacobian by func with complex x, instead of Dfun */
+    int vectorized;        /* func takes many points in one call */
+    PyObject *map;         /* borrowed: takes a list of points and returns a sequence of
+                              what func returns at each; or NULL */
     loss loss;
     PyObject *observer;    /* borrowed: is shown each iterate, the start included; or NULL */
     int stopped;           /* it has ended the fit */
@@ -72,6 +75,10 @@ int fit_read_kernels(fit *self, PyObject *name);
 PyArrayObject *fit_read_diag(PyObject *object, npy_intp n);
 
 /* --- Running ---------------------------------------------------------------------- */
+
+/* self->trial := the residuals of what func returned. Where epsilon is not NULL, it is set
+ * to the relative spacing of the type that func computes in. */
+int fit_take_answer(fit *self, PyObject *answer /* stolen */, double *epsilon);
 
 /* Evaluate the residuals at the start, which say how many there are and how precise. */
 int fit_evaluate_start(fit *self);

@@ -7,6 +7,7 @@
 
 #include "compiled_fit.h"
 #include "iterate.h"
+#include "points.h"
 #include "result.h"
 
 /* The arguments of _minpack.least_squares, in their order. */
@@ -29,6 +30,8 @@ enum {
     M,
     USER_DATA,
     OBSERVER,
+    VECTORIZED,
+    MAP,
     ARGUMENTS
 };
 
@@ -68,6 +71,7 @@ static int read_options(fit *self, PyObject *const *args,
         || real_argument(args[GTOL], "gtol", &s->gtol) < 0
         || fit_read_loss(self, args[LOSS], args[F_SCALE]) < 0
         || count_argument(args[MAX_NFEV], "max_nfev", &s->maxfev) < 0
+        || points_read(self, args[VECTORIZED], args[MAP], "a callable jac", is_compiled) < 0
         || read_vector(args[LOWER], "lower", &self->lower) < 0
         || read_vector(args[UPPER], "upper", &self->upper) < 0
         || read_vector(args[DIFF_STEP], "diff_step", &self->diff_step) < 0)

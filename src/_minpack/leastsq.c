@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiled_fit.h"
+#include "points.h"
 #include "result.h"
 
 /* The arguments of _minpack.leastsq, in their order. */
@@ -24,6 +25,7 @@ enum {
     KERNELS,
     M,
     USER_DATA,
+    VECTORIZED,
     ARGUMENTS
 };
 
@@ -51,6 +53,8 @@ static int read_options(fit *self, PyObject *const *args, PyObject *extra /* bor
         return -1;
     self->func.name = "func";
     self->func.shape_error = self->Dfun.shape_error = PyExc_TypeError; /* as SciPy */
+    if (points_read(self, args[VECTORIZED], Py_None, "Dfun", is_compiled) < 0)
+        return -1;
     if (self->analytic || args[EPSFCN] == Py_None) /* not used, or known from func */
         return 0;
     return real_argument(args[EPSFCN], "epsfcn", &self->lm.differences.epsfcn);

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from minpack import _batch
+from minpack import _batch_run
 
 
 @pytest.fixture
 def chunk(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     def choose(fits: int) -> None:
-        monkeypatch.setattr(_batch, "_chunk", lambda m, n: fits)
+        monkeypatch.setattr(_batch_run, "_chunk", lambda m, n: fits)
 
     return choose

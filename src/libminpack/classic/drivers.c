@@ -1,7 +1,7 @@
 /* lmdif, lmder and lmstr, by MINPACK's calling sequences and with a user_data pointer.
  *
- * MINPACK's arrays serve one purpose after another: R lies where the Jacobian was, and wa2
- * holds a trial point or, while there is none, the norms of the columns.
+ * MINPACK's arrays serve one purpose after another: R lies where the Jacobian was, and
+ * wa2 holds a trial point or, while there is none, the norms of the columns.
  *
  * Deviation: where fcn stops the fit, x is the best point so far, and fvec what it was
  * there. MINPACK leaves in x the entry that a difference has moved, and in fvec what fcn
@@ -22,7 +22,8 @@ typedef struct {
     int nprint;
 } classic;
 
-/* --- Calls --------------------------------------------------------------------------- */
+/* --- Calls ---------------------------------------------------------------------------
+ */
 
 /* Call fcn: iflag is 0 for a look, 1 for residuals, 2 for the Jacobian or a difference,
  * more for a row of the Jacobian, to state.work. MINPACK's functions take pointers to
@@ -66,27 +67,43 @@ static int look(void *who, lm_fit *fit)
     return call(c, fit->state.x, fit->rows.fvec, 0);
 }
 
-/* lmstr's way to the factors: each row of the Jacobian is rotated into a triangle, which
- * is pivoted only where it is singular. */
-static int linearize_by_rows(void *who, lm_fit *fit)
+/* Rotate each row of the Jacobian into the triangle r and the residuals into qtf: 0, or
+ * what stopped. */
+static int rotate_rows(classic *c)
 {
+    lm_fit *fit = &c->fit;
     lm_state *s = &fit->state;
-    int n = s->n, ldr = s->ldr, singular = 0;
 
-    fit->njev++;
-    for (int j = 0; j < n; j++) {
+    for (int j = 0; j < s->n; j++) {
         s->qtf[j] = 0;
-        memset(s->r + j * (size_t)ldr, 0, (size_t)n * sizeof(double));
+        memset(s->r + j * (size_t)s->ldr, 0, (size_t)s->n * sizeof(double));
     }
     for (int i = 0; i < fit->rows.m; i++) {
         double f = fit->rows.fvec[i];
-        int status = call(who, s->x, fit->rows.fvec, i + 2);
+        int status = call(c, s->x, fit->rows.fvec, i + 2);
         if (status < 0)
             return status;
-        rwupdt_(&n, s->r, &ldr, s->work, s->qtf, &f, s->step, s->acnorm);
+        rwupdt_(&s->n, s->r, &s->ldr, s->work, s->qtf, &f, s->step, s->acnorm);
     }
+    return 0;
+}
+
+/* lmstr's way to the factors: the triangle of all rows is pivoted only if it is singular.
+ * Unlike lmder, lmstr looks at an iterate before its Jacobian. */
+static int linearize_by_rows(void *who, lm_fit *fit)
+{
+    classic *c = who;
+    lm_state *s = &fit->state;
+    int n = s->n, singular = 0;
+    int status = c->nprint > 0 ? look(c, fit) : 0;
+
+    if (status == 0)
+        status = rotate_rows(c);
+    if (status < 0)
+        return status;
+    fit->njev++;
     for (int j = 0; j < n; j++) {
-        const double *column = s->r + j * (size_t)ldr;
+        const double *column = s->r + j * (size_t)s->ldr;
         s->ipvt[j] = j + 1;
         s->acnorm[j] = s->norm(j + 1, column);
         singular = singular || column[j] == 0;
@@ -94,13 +111,14 @@ static int linearize_by_rows(void *who, lm_fit *fit)
     if (singular) {
         double *b = s->work_lmpar;
         memcpy(b, s->qtf, (size_t)n * sizeof(double));
-        minpack_reference_factor(n, n, s->r, ldr, s->ipvt, s->acnorm, s->step, s->work, b,
-                                 s->qtf);
+        minpack_reference_factor(n, n, s->r, s->ldr, s->ipvt, s->acnorm, s->step, s->work,
+                                 b, s->qtf);
     }
-    return ((classic *)who)->nprint > 0 ? look(who, fit) : 0;
+    return 0;
 }
 
-/* --- A fit in MINPACK's arrays -------------------------------------------------------- */
+/* --- A fit in MINPACK's arrays --------------------------------------------------------
+ */
 
 static void take_options(lm_fit *f, int m, int n, double ftol, double xtol, double gtol,
                          int maxfev, int mode, double factor)
@@ -153,7 +171,8 @@ static int run(classic *c)
     return c->fit.state.info;
 }
 
-/* --- MINPACK's calling sequences ------------------------------------------------------- */
+/* --- MINPACK's calling sequences -------------------------------------------------------
+ */
 
 void lmdif_(lmdif_fcn fcn, int *m, int *n, double *x, double *fvec, double *ftol,
             double *xtol, double *gtol, int *maxfev, double *epsfcn, double *diag,
@@ -201,7 +220,8 @@ void lmstr_(lmstr_fcn fcn, int *m, int *n, double *x, double *fvec, double *fjac
     *njev = c.fit.njev;
 }
 
-/* --- With a user_data pointer ---------------------------------------------------------- */
+/* --- With a user_data pointer ----------------------------------------------------------
+ */
 
 /* For both; work has m + 3n numbers. */
 static int run_functions(classic *c, int m, int n, double *x, double *fvec, double *fjac,

@@ -1,0 +1,165 @@
+"""The running of a batch: its workers, and what shows how far they are."""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minpack import _minpack
+from minpack._batch_arguments import integer_argument
+from minpack._batch_data import INT_MAX
+from minpack._batch_result import BatchResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+_CHUNK_BYTES = 1 << 19  # of a worker: a quarter of the cache that one core has today
+_SLICE = 0.05  # seconds that the caller waits for its workers at once
+_MOST_WORKERS = 1024  # more threads help nowhere, and each takes time to start
+
+
+def run_batch(
+    func: Any,
+    Dfun: Any,
+    args: tuple[Any, ...],
+    x: Array,
+    lower: Array | None,
+    upper: Array | None,
+    limits: dict[str, Any],
+    workers: int | None,
+    progress: bool,
+    *,
+    m: int,
+    compiled: bool = False,
+    **options: Any,
+) -> BatchResult:
+    """Run a batch; `x` holds the starts, and then the results."""
+    count, n = x.shape
+    default = (200 if Dfun is None else 100) * (n + 1)
+    if lower is not None:  # as in curve_fit and least_squares
+        default = 100 * n
+        options["trials_only"] = True
+    limits["maxfev"] = limits["maxfev"] or min(default, INT_MAX)
+    chunk = 1 if compiled else _chunk(m, n)
+    if workers is None:
+        workers = min(_processors(), -(-count // chunk))
+    elif integer_argument("workers", workers) < 1:
+        raise ValueError(f"workers must be at least 1, not {workers}")
+    workers = max(1, min(workers, count, _MOST_WORKERS))
+    chunk = max(1, min(chunk, -(-count // workers)))
+    results: dict[str, Array] = {
+        "x": x,
+        "cov": np.empty((count, n, n)),
+        "cost": np.empty(count),
+        "nfev": np.empty(count, dtype=np.intc),
+        "ier": np.empty(count, dtype=np.intc),
+        "active": np.zeros((count, n), dtype=np.intc),
+    }
+    optional = ("ydata", "x_rows", "weights", "sigma", "mask", "user_data")
+    arguments: dict[str, Any] = dict.fromkeys(optional) | {"trials_only": False}
+    arguments |= options | results | limits
+    batch = _minpack.batch(
+        func=func, Dfun=Dfun, args=args, m=m, chunk=chunk, lower=lower, upper=upper,
+        **arguments,
+    )  # fmt: skip
+    if workers == 1 and not compiled and not progress:
+        _minpack.batch_work(batch)
+    else:
+        _work_in_threads(batch, count, workers, progress)
+    active_mask = results.pop("active")
+    return BatchResult(**results, active_mask=active_mask, limits=limits)
+
+
+def _chunk(m: int, n: int) -> int:
+    """Choose how many fits of a worker are under way, by what their memory takes."""
+    return max(1, _CHUNK_BYTES // (8 * m * (n + 3)))
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _work_in_threads(batch: Any, count: int, workers: int, progress: bool) -> None:
+    """Let threads do the work while this one looks for Ctrl-C and shows the progress.
+
+    The first exception in one of them stops all, and is raised here.
+    """
+    errors: list[BaseException] = []
+    # What Thread.join says after Ctrl-C has interrupted it is not to be relied on.
+    ends = [threading.Event() for _ in range(workers)]
+
+    def work(end: threading.Event) -> None:
+        try:
+            _minpack.batch_work(batch)
+        except BaseException as error:
+            errors.append(error)
+            _minpack.batch_stop(batch)
+        finally:
+            end.set()
+
+    threads = [
+        # Each in a copy of what np.errstate and the like have set here
+        threading.Thread(target=contextvars.copy_context().run, args=(work, end))
+        for end in ends
+    ]
+    show = _bar(count) if progress else None
+    try:
+        for thread in threads:
+            thread.start()
+        for end in ends:
+            while not end.wait(_SLICE):
+                if show is not None:
+                    show(_minpack.batch_done(batch), False)
+    finally:
+        _minpack.batch_stop(batch)
+        for thread, end in zip(threads, ends, strict=True):
+            if thread.ident is not None:
+                end.wait()
+                thread.join()
+        if show is not None:
+            show(_minpack.batch_done(batch), True)
+    if errors:
+        try:
+            raise errors[0]
+        finally:
+            errors.clear()  # or the list and the traceback would keep each other
+
+
+def _bar(total: int) -> Callable[[int, bool], None]:
+    """Return what shows how many fits are done, and whether it is for the last time."""
+    try:
+        from tqdm import tqdm  # type: ignore[import-untyped]
+    except ImportError:
+        return _line(total)
+    bar = tqdm(total=total, unit="fit")
+
+    def show(done: int, last: bool) -> None:
+        bar.update(done - bar.n)
+        if last:
+            bar.close()
+
+    return show
+
+
+def _line(total: int) -> Callable[[int, bool], None]:
+    began = time.monotonic()
+
+    def show(done: int, last: bool) -> None:
+        rate = done / max(time.monotonic() - began, 1e-9)
+        left = f"{(total - done) / rate:.0f} s left" if done else "starting"
+        text = f"\r{done:,} of {total:,} fits, {rate:,.0f} a second, {left}"
+        print(f"{text:<70}", end="\n" if last else "", file=sys.stderr, flush=True)
+
+    return show
