@@ -79,13 +79,13 @@ PyObject *batch_new(PyObject *module, PyObject *args, PyObject *keywords)
     lm_defaults(&b->fit, 0, 0);
     if (!PyArg_ParseTupleAndKeywords(
             args, keywords, "OOO!piiO&O&O&O&O&O&O&O&O&O&O&O&O&O&pdddip", names, &func,
-            &Dfun, &PyTuple_Type, &extra, &b->is_curve, &rows->m, &b->chunk, array_or_none,
-            &b->x_rows, array_or_none, &b->ydata, array_or_none, &b->weights,
-            array_or_none, &b->sigma, array_or_none, &b->mask, array_or_none, &b->lower,
-            array_or_none, &b->upper, array_or_none, &b->data, array_or_none, &b->x,
-            array_or_none, &b->cov, array_or_none, &b->cost, array_or_none, &b->nfev,
-            array_or_none, &b->ier, array_or_none, &b->active, &b->scales_cov, &s->ftol,
-            &s->xtol, &s->gtol, &s->maxfev, &b->fit.differences.uncounted))
+            &Dfun, &PyTuple_Type, &extra, &b->is_curve, &rows->m, &b->chunk,
+            array_or_none, &b->x_rows, array_or_none, &b->ydata, array_or_none,
+            &b->weights, array_or_none, &b->sigma, array_or_none, &b->mask, array_or_none,
+            &b->lower, array_or_none, &b->upper, array_or_none, &b->data, array_or_none,
+            &b->x, array_or_none, &b->cov, array_or_none, &b->cost, array_or_none,
+            &b->nfev, array_or_none, &b->ier, array_or_none, &b->active, &b->scales_cov,
+            &s->ftol, &s->xtol, &s->gtol, &s->maxfev, &b->fit.differences.uncounted))
         goto fail;
     b->args = Py_NewRef(extra);
     if (take_functions(b, func, Dfun) < 0)

@@ -118,9 +118,8 @@ static int jacobian(void *who, lm_fit *lm)
     fit *self = who;
     const compiled_part *part = self->compiled;
     lm_rows *rows = &lm->rows;
-    int status =
-        ((lm_jacobian)part->Dfun.address)(rows->m, rows->n, lm->state.x, rows->fjac,
-                                          rows->ldfjac, user_data(part));
+    int status = ((lm_jacobian)part->Dfun.address)(
+        rows->m, rows->n, lm->state.x, rows->fjac, rows->ldfjac, user_data(part));
 
     if (status < 0)
         return status;

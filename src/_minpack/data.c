@@ -144,7 +144,7 @@ void data_weigh_values(const data *self, npy_intp m, double *values)
 }
 
 void data_weigh_derivatives(const data *self, npy_intp m, npy_intp n, double *fjac,
-                             npy_intp ldfjac)
+                            npy_intp ldfjac)
 {
     if (self->factor != NULL)
         substitute_forward(m, doubles(self->factor), n, fjac, ldfjac);
@@ -164,7 +164,7 @@ static int is_worth_unlocking(const data *self, npy_intp m, npy_intp columns)
 }
 
 PyArrayObject *data_residuals(const data *self, const callback *f, PyObject *answer,
-                               double *epsilon)
+                              double *epsilon)
 {
     int type_num = NPY_DOUBLE;
     npy_intp data = PyArray_SIZE(self->y);
@@ -199,7 +199,7 @@ PyArrayObject *data_residuals(const data *self, const callback *f, PyObject *ans
 }
 
 void data_weigh_jacobian(const data *self, npy_intp m, npy_intp n, double *fjac,
-                          npy_intp ldfjac)
+                         npy_intp ldfjac)
 {
     if (is_worth_unlocking(self, m, n)) {
         Py_BEGIN_ALLOW_THREADS
@@ -229,8 +229,8 @@ void read_row(PyArrayObject *array, npy_intp i, npy_intp points, const npy_bool 
 }
 
 void weigh_derivatives(npy_intp points, npy_intp n, const char *from, npy_intp row,
-                       npy_intp column, const double *w, const npy_bool *mask, double *fjac,
-                       npy_intp ldfjac)
+                       npy_intp column, const double *w, const npy_bool *mask,
+                       double *fjac, npy_intp ldfjac)
 {
     npy_intp i = 0;
 

@@ -31,17 +31,17 @@ void data_clear(data *self);
  * the memory of the answer itself where nobody else has it. NULL on error. *epsilon,
  * where there is one, is set to the relative spacing of the type that f computes in. */
 PyArrayObject *data_residuals(const data *self, const callback *f,
-                               PyObject *answer /* stolen */, double *epsilon);
+                              PyObject *answer /* stolen */, double *epsilon);
 
 /* Weigh the m rows of the derivatives of f in fjac(ldfjac, n), stored by columns. */
 void data_weigh_jacobian(const data *self, npy_intp m, npy_intp n, double *fjac,
-                          npy_intp ldfjac);
+                         npy_intp ldfjac);
 
 /* The arithmetic of the two, which needs no lock: on m values of f, where they are, and
  * on the derivatives. */
 void data_weigh_values(const data *self, npy_intp m, double *values);
 void data_weigh_derivatives(const data *self, npy_intp m, npy_intp n, double *fjac,
-                             npy_intp ldfjac);
+                            npy_intp ldfjac);
 
 /* --- Rows of many data sets ------------------------------------------------------ */
 
@@ -53,8 +53,8 @@ void weigh_residuals(npy_intp points, const double *f, const double *y, const do
 /* The derivatives at `from`, with these strides, times w, of the points that are not
  * masked, to fjac(ldfjac, n), which may be where they are. */
 void weigh_derivatives(npy_intp points, npy_intp n, const char *from, npy_intp row,
-                       npy_intp column, const double *w, const npy_bool *mask, double *fjac,
-                       npy_intp ldfjac);
+                       npy_intp column, const double *w, const npy_bool *mask,
+                       double *fjac, npy_intp ldfjac);
 
 static inline const char *row_of(PyArrayObject *array, npy_intp i)
 {

@@ -91,8 +91,8 @@ static int evaluate_by_complex_steps(fit *self)
 
     for (int j = 0; j < rows->n; j++) {
         double h = complex_step(&self->lm, j);
-        PyObject *answer = callback_call_complex(&self->func, rows->n, self->lm.state.x, j,
-                                                 h); /* new */
+        PyObject *answer =
+            callback_call_complex(&self->func, rows->n, self->lm.state.x, j, h); /* new */
         if (answer == NULL)
             return -1;
         int status = take_imaginary(&self->func, answer, rows->m, self->data != NULL, h,
@@ -127,7 +127,7 @@ static int evaluate_jacobian(void *who, lm_fit *lm)
         return FIT_FAILED;
     if (self->data != NULL)
         data_weigh_jacobian(self->data, lm->rows.m, lm->rows.n, lm->rows.fjac,
-                             lm->rows.ldfjac);
+                            lm->rows.ldfjac);
     return 0;
 }
 
@@ -313,8 +313,8 @@ int fit_allocate(fit *self, npy_intp m, PyArrayObject *diag)
     }
     lm->rows.m = (int)m;
     lm->rows.n = (int)n;
-    lm->rows.defers = !self->analytic && !self->vectorized && self->observer == NULL
-                      && !lm->rows.keeps;
+    lm->rows.defers =
+        !self->analytic && !self->vectorized && self->observer == NULL && !lm->rows.keeps;
     lm->state.x = doubles(self->x);
     if (self->lower != NULL) {
         lm->state.lower = doubles(self->lower);
@@ -361,7 +361,8 @@ int fit_read_start(fit *self, PyObject *x0)
         memcpy(doubles(self->x), doubles(start), (size_t)n * sizeof(double));
     Py_DECREF(start);
     if (s->maxfev == 0)
-        s->maxfev = (int)((self->analytic ? 100 : 200) * (n < 10000000 ? n + 1 : 10000000));
+        s->maxfev =
+            (int)((self->analytic ? 100 : 200) * (n < 10000000 ? n + 1 : 10000000));
     return self->x != NULL ? 0 : -1;
 }
 
@@ -401,9 +402,12 @@ int fit_read_loss(fit *self, PyObject *loss, PyObject *scale)
 int fit_read_kernels(fit *self, PyObject *name)
 {
     static const char FAST[] = "fast:";
-    const char *text = PyUnicode_Check(name) ? PyUnicode_AsUTF8(name) : NULL; /* borrowed */
+    const char *text =
+        PyUnicode_Check(name) ? PyUnicode_AsUTF8(name) : NULL; /* borrowed */
     const lm_kernels *kernels = NULL;
 
+    if (text != NULL && strcmp(text, "fast") == 0)
+        return 0; /* by default */
     if (text != NULL) {
         if (strncmp(text, FAST, strlen(FAST)) == 0)
             text += strlen(FAST);

@@ -23,22 +23,22 @@ typedef struct fit {
     lm_fit lm;
     callback func;
     callback Dfun;
-    int analytic;  /* the Jacobian is Dfun's or by complex steps, not by differences */
+    int analytic; /* the Jacobian is Dfun's or by complex steps, not by differences */
     int col_deriv;
     const data *data;  /* borrowed: what makes residuals of func's values; or NULL */
-    int complex_steps;  /* the Jacobian by func with complex x, instead of Dfun */
-    int vectorized;        /* func takes many points in one call */
-    PyObject *map;         /* borrowed: takes a list of points and returns a sequence of
-                              what func returns at each; or NULL */
+    int complex_steps; /* the Jacobian by func with complex x, instead of Dfun */
+    int vectorized;    /* func takes many points in one call */
+    PyObject *map;     /* borrowed: takes a list of points and returns a sequence of
+                          what func returns at each; or NULL */
     loss loss;
-    PyObject *observer;    /* borrowed: is shown each iterate, the start included; or NULL */
-    int stopped;           /* it has ended the fit */
-    int shows_arrays;      /* fvec and fjac, by fit_finish or otherwise, not x alone */
-    int knows_start;       /* trial holds the residuals at the start already */
-    interrupt *unlocked;   /* borrowed: who has given up the lock for this fit; or NULL */
-    const void *compiled;  /* borrowed: the compiled_part of a compiled fit */
-    void *memory;          /* the arrays of lm that nobody else sees */
-    double *own_fvec;      /* (m) in it, where fvec is not shown; or NULL */
+    PyObject *observer; /* borrowed: is shown each iterate, the start included; or NULL */
+    int stopped;        /* it has ended the fit */
+    int shows_arrays;   /* fvec and fjac, by fit_finish or otherwise, not x alone */
+    int knows_start;    /* trial holds the residuals at the start already */
+    interrupt *unlocked;  /* borrowed: who has given up the lock for this fit; or NULL */
+    const void *compiled; /* borrowed: the compiled_part of a compiled fit */
+    void *memory;         /* the arrays of lm that nobody else sees */
+    double *own_fvec;     /* (m) in it, where fvec is not shown; or NULL */
     /* The arrays of the result. All references are ours, or NULL; fjac may be so where it
      * is not shown. */
     PyArrayObject *x;     /* (n,) */
@@ -68,7 +68,8 @@ int fit_read_differences(fit *self, PyObject *jac, int is_compiled);
 /* The loss, from its name or function and its scale. */
 int fit_read_loss(fit *self, PyObject *loss, PyObject *scale);
 
-/* Which kernels add up the rows: "fast", "reference", or "fast:" and an instruction set. */
+/* Which kernels add up the rows: "fast", "reference", or "fast:" and an instruction set.
+ */
 int fit_read_kernels(fit *self, PyObject *name);
 
 /* diag as a new array of length n, or NULL: without an error where there is none. */
@@ -76,8 +77,8 @@ PyArrayObject *fit_read_diag(PyObject *object, npy_intp n);
 
 /* --- Running ---------------------------------------------------------------------- */
 
-/* self->trial := the residuals of what func returned. Where epsilon is not NULL, it is set
- * to the relative spacing of the type that func computes in. */
+/* self->trial := the residuals of what func returned. Where epsilon is not NULL, it is
+ * set to the relative spacing of the type that func computes in. */
 int fit_take_answer(fit *self, PyObject *answer /* stolen */, double *epsilon);
 
 /* Evaluate the residuals at the start, which say how many there are and how precise. */

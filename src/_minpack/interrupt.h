@@ -1,5 +1,5 @@
-/* Ctrl-C in a thread that has given up the lock for long: it looks for signals some twenty
- * times a second. */
+/* Ctrl-C in a thread that has given up the lock for long: it looks for signals some
+ * twenty times a second. */
 #ifndef MINPACK_INTERRUPT_H
 #define MINPACK_INTERRUPT_H
 

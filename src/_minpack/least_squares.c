@@ -71,7 +71,8 @@ static int read_options(fit *self, PyObject *const *args,
         || real_argument(args[GTOL], "gtol", &s->gtol) < 0
         || fit_read_loss(self, args[LOSS], args[F_SCALE]) < 0
         || count_argument(args[MAX_NFEV], "max_nfev", &s->maxfev) < 0
-        || points_read(self, args[VECTORIZED], args[MAP], "a callable jac", is_compiled) < 0
+        || points_read(self, args[VECTORIZED], args[MAP], "a callable jac", is_compiled)
+               < 0
         || read_vector(args[LOWER], "lower", &self->lower) < 0
         || read_vector(args[UPPER], "upper", &self->upper) < 0
         || read_vector(args[DIFF_STEP], "diff_step", &self->diff_step) < 0)
@@ -119,8 +120,9 @@ static PyObject *result(fit *self)
         fill_nan(self->lm.rows.fjac, PyArray_SIZE(self->fjac));
     if (info != NULL && jac != NULL && grad != NULL && active != NULL) {
         double largest = optimality(&self->lm, PyArray_DATA((PyArrayObject *)grad));
-        answer = Py_BuildValue("OdOOOdOiiO", self->x, cost(&self->lm), self->fvec, jac, grad,
-                               largest, active, s->nfev, self->lm.njev, info); /* new */
+        answer =
+            Py_BuildValue("OdOOOdOiiO", self->x, cost(&self->lm), self->fvec, jac, grad,
+                          largest, active, s->nfev, self->lm.njev, info); /* new */
     }
     Py_XDECREF(info);
     Py_XDECREF(jac);

@@ -72,9 +72,9 @@ static PyObject *result(fit *self)
     PyObject *cov = fit_covariance(self, 0, &known); /* new */
     PyObject *idle = fit_idle_parameters(self);      /* new */
     if (cov != NULL && idle != NULL && fit_finish(self) == 0)
-        answer =
-            Py_BuildValue("OiOOiiOOOOi", self->x, s->info, cov, self->fvec, s->nfev,
-                          self->lm.njev, self->fjac, self->ipvt, self->qtf, idle, s->beyond);
+        answer = Py_BuildValue("OiOOiiOOOOi", self->x, s->info, cov, self->fvec, s->nfev,
+                               self->lm.njev, self->fjac, self->ipvt, self->qtf, idle,
+                               s->beyond);
     Py_XDECREF(cov);
     Py_XDECREF(idle);
     return answer;

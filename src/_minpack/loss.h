@@ -41,8 +41,8 @@ int loss_norm(loss *self, npy_intp m, const double *fvec, double *norm);
 int loss_weigh(loss *self, npy_intp m, npy_intp n, const double *fvec, double *fjac,
                npy_intp ldfjac, double *fvec_weighted);
 
-/* For a fit that has ended: weigh what loss_weigh has weighed by the true curvature of the
- * loss, which the fit itself bounds from below. Then J'J is what the cost says of the
+/* For a fit that has ended: weigh what loss_weigh has weighed by the true curvature of
+ * the loss, which the fit itself bounds from below. Then J'J is what the cost says of the
  * parameters' errors. */
 int loss_show_curvature(loss *self, npy_intp m, npy_intp n, const double *fvec,
                         double *fjac, npy_intp ldfjac, double *fvec_weighted);

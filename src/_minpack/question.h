@@ -1,5 +1,5 @@
-/* One call of a user's function for many fits: its arguments, a row for each fit, and what
- * it returned. Functions return 0, or -1 with an exception set. */
+/* One call of a user's function for many fits: its arguments, a row for each fit, and
+ * what it returned. Functions return 0, or -1 with an exception set. */
 #ifndef MINPACK_QUESTION_H
 #define MINPACK_QUESTION_H
 
@@ -26,7 +26,8 @@ typedef struct {
     double epsilon;       /* relative spacing of the type that it was computed in */
 } answer;
 
-/* What a question needs of a worker's memory, and what its arguments are from the start. */
+/* What a question needs of a worker's memory, and what its arguments are from the start.
+ */
 void question_init(question *self, const struct batch *b, PyObject *callable,
                    const char *name);
 void question_clear(question *self);

@@ -15,7 +15,7 @@
 /* What all workers share. Only the last group changes once it has been made, and of the
  * results each row is written by the worker that has its fit. */
 typedef struct batch {
-    lm_fit fit; /* what all fits have in common */
+    lm_fit fit;   /* what all fits have in common */
     int analytic; /* Dfun gives the Jacobian, not differences */
     npy_intp count;
     npy_intp points; /* of each fit, those that are masked included */

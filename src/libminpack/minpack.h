@@ -1,11 +1,13 @@
 /* libminpack: nonlinear least squares by the Levenberg-Marquardt algorithm.
  *
- * A fit looks for the n parameters x that minimize |fvec(x)|², the sum of the squares of m
- * residuals. There are four ways in, from the simplest to the most general:
+ * A fit looks for the n parameters x that minimize |fvec(x)|², the sum of the squares of
+ * m residuals. There are four ways in, from the simplest to the most general:
  *
  *   - lmdif_, lmder_ and the rest of MINPACK's least squares, as MINPACK calls them;
- *   - minpack_lmdif and minpack_lmder: the same for functions that take a user_data pointer;
- *   - lm_run: a fit whose residuals and Jacobian are in memory, with hooks for its driver;
+ *   - minpack_lmdif and minpack_lmder: the same for functions that take a user_data
+ * pointer;
+ *   - lm_run: a fit whose residuals and Jacobian are in memory, with hooks for its
+ * driver;
  *   - lm_step: the algorithm alone. It knows n, and asks for norms and for a triangle.
  *
  * The library allocates nothing, keeps nothing between calls and prints nothing.
@@ -87,8 +89,8 @@ typedef struct lm_state {
     int nfev;    /* evaluations of the residuals */
     int iter;    /* iterates so far, the start included */
     int moved;   /* 1: the last lm_step made x_trial the new x, whose norm is fnorm */
-    int beyond;  /* how often longer difference steps or another scale D have taken the fit
-                    from MINPACK's path */
+    int beyond; /* how often longer difference steps or another scale D have taken the fit
+                   from MINPACK's path */
     double fnorm;       /* |fvec|, or with a loss the root of twice the cost */
     double fnorm_trial; /* the same at x_trial */
 
@@ -118,16 +120,16 @@ void lm_covariance(const lm_state *state, double scale, double *cov, double *wor
  * point. All points of an iterate are known before the first of them is evaluated. */
 typedef struct lm_differences {
     /* The options */
-    int points;     /* 3: two points a column, of second order; else one */
-    int uncounted;  /* 1: nfev does not count these evaluations */
-    double epsfcn;  /* relative error of fvec, for the step */
-    double rounding; /* relative rounding error of fvec, with watch */
+    int points;              /* 3: two points a column, of second order; else one */
+    int uncounted;           /* 1: nfev does not count these evaluations */
+    double epsfcn;           /* relative error of fvec, for the step */
+    double rounding;         /* relative rounding error of fvec, with watch */
     const double *diff_step; /* (n) steps relative to x, or NULL */
 
     /* The arrays */
-    double *h;      /* (n), or (2n) where there are two points a column */
-    double *watch;  /* (4n) work space: columns that hold rounding errors alone are
-                       evaluated again with longer steps; or NULL */
+    double *h;     /* (n), or (2n) where there are two points a column */
+    double *watch; /* (4n) work space: columns that hold rounding errors alone are
+                      evaluated again with longer steps; or NULL */
 
     /* The report */
     int count; /* evaluations for differences so far */
@@ -144,11 +146,11 @@ typedef struct lm_kernels lm_kernels;
 
 typedef struct lm_rows {
     /* The problem and the options */
-    int m;      /* number of residuals, at least n */
-    int n;      /* number of parameters */
-    int ldfjac; /* leading dimension of fjac, at least m */
-    int keeps;  /* 1: lm_linearize leaves the Jacobian in fjac */
-    int defers; /* 1: fjac may hold residuals in the place of their differences */
+    int m;        /* number of residuals, at least n */
+    int n;        /* number of parameters */
+    int ldfjac;   /* leading dimension of fjac, at least m */
+    int keeps;    /* 1: lm_linearize leaves the Jacobian in fjac */
+    int defers;   /* 1: fjac may hold residuals in the place of their differences */
     int weighted; /* 1: there is a loss, and the residuals that go with fjac are those of
                      fvec_weighted */
     const lm_kernels *kernels;
@@ -190,8 +192,8 @@ typedef struct lm_fit {
     double *own_trial;   /* (m) where lm_run lets them be put, or NULL */
     int brings; /* 1: the driver brings trial in memory of its own: lm_lay_out makes no
                    own_trial */
-    int point;           /* of the differences, the one that was evaluated last */
-    int njev;            /* evaluations of the Jacobian, if not by differences */
+    int point;  /* of the differences, the one that was evaluated last */
+    int njev;   /* evaluations of the Jacobian, if not by differences */
 } lm_fit;
 
 /* Zeros, but for MINPACK's defaults: ftol and xtol 1.49012e-8, factor 100, 200 (n + 1)
@@ -203,8 +205,8 @@ void lm_defaults(lm_fit *fit, int m, int n);
  * caller wants to know. The start may be written to state.x afterwards. */
 size_t lm_lay_out(lm_fit *fit, void *memory);
 
-/* What lm_run asks of its driver. A function returns 0 to go on. Any other number ends the
- * fit; a negative one becomes its info. All but the first may be NULL. `who` is the
+/* What lm_run asks of its driver. A function returns 0 to go on. Any other number ends
+ * the fit; a negative one becomes its info. All but the first may be NULL. `who` is the
  * driver's own. */
 typedef struct lm_hooks {
     /* The residuals at x(n): fill own_trial, and let trial point there; or set trial to
@@ -219,21 +221,22 @@ typedef struct lm_hooks {
     int (*measure)(void *who, lm_fit *fit);
     /* rows.fvec := the residuals at trial. NULL: they are copied */
     int (*accept)(void *who, lm_fit *fit);
-    /* The whole answer to LM_LINEARIZE, in the place of the Jacobian and lm_linearize: for
-     * drivers that have no Jacobian in memory. NULL: from rows.fjac */
+    /* The whole answer to LM_LINEARIZE, in the place of the Jacobian and lm_linearize:
+     * for drivers that have no Jacobian in memory. NULL: from rows.fjac */
     int (*linearize)(void *who, lm_fit *fit);
     /* Look at a new iterate, the start included, and with a loss weigh its Jacobian. */
     int (*iterate)(void *who, lm_fit *fit);
-    /* Call part(fit), a computation on the fit's own memory, and where reads_trial is 1 on
-     * trial too. Only long computations are asked for: other threads may run meanwhile. */
+    /* Call part(fit), a computation on the fit's own memory, and where reads_trial is 1
+     * on trial too. Only long computations are asked for: other threads may run
+     * meanwhile. */
     void (*compute)(void *who, lm_fit *fit, void (*part)(lm_fit *), int reads_trial);
 } lm_hooks;
 
 /* Run a fit to its end. Returns 0, or what a hook returned to end it. */
 int lm_run(lm_fit *fit, const lm_hooks *hooks, void *who);
 
-/* The Jacobian at state.x once more, as lm_run evaluates it and lets `iterate` look at it:
- * where a fit has ended with a step, for the point where it led. */
+/* The Jacobian at state.x once more, as lm_run evaluates it and lets `iterate` look at
+ * it: where a fit has ended with a step, for the point where it led. */
 int lm_evaluate_jacobian(lm_fit *fit, const lm_hooks *hooks, void *who);
 
 /* The parts of lm_run, for drivers with a loop of their own: */

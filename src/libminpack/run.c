@@ -4,8 +4,8 @@
 #include "lm/stages.h"
 #include "work.h"
 
-/* A computation of fewer multiplications is over sooner than a driver could see to others;
- * a pass over the residuals counts as some. */
+/* A computation of fewer multiplications is over sooner than a driver could see to
+ * others; a pass over the residuals counts as some. */
 #define LONG 200000.0
 #define PASS 4.0
 
@@ -54,7 +54,8 @@ static void compute(const driver *d, lm_fit *fit, void (*part)(lm_fit *),
         part(fit);
 }
 
-/* --- What the algorithm asks for: 0, or what a hook returned ------------------------- */
+/* --- What the algorithm asks for: 0, or what a hook returned -------------------------
+ */
 
 static int evaluate(const driver *d, lm_fit *fit)
 {
@@ -104,8 +105,8 @@ static int differentiate(const driver *d, lm_fit *fit)
 
     lm_first_points(fit);
     do
-        status = d->hooks->points != NULL ? d->hooks->points(d->who, fit)
-                                          : each_point(d, fit);
+        status =
+            d->hooks->points != NULL ? d->hooks->points(d->who, fit) : each_point(d, fit);
     while (status == 0 && lm_more_points(fit));
     return status;
 }

@@ -28,7 +28,7 @@ static int leading_dimension(int m)
     return (lines + (lines % 64 == 0)) * each;
 }
 
-/* Divides a block of memory; without one it only counts. */
+/* Divides a block of memory; without one it only counts, and changes nothing. */
 typedef struct {
     char *memory;
     size_t used;
@@ -60,11 +60,13 @@ static void to_line(divider *d)
     d->used = (d->used + LINE - 1) / LINE * LINE;
 }
 
-static void divide(lm_fit *fit, divider *d)
+/* Where an array is to be made, a first pass counts it and leaves NULL where it stands.
+ */
+static void divide(lm_fit *fit, size_t ldr, size_t ldfjac, divider *d)
 {
     lm_state *s = &fit->state;
     lm_rows *rows = &fit->rows;
-    size_t n = (size_t)rows->n, m = (size_t)rows->m, ld = (size_t)rows->ldfjac;
+    size_t n = (size_t)rows->n, m = (size_t)rows->m;
     int bounded = s->lower != NULL;
 
     numbers(d, &s->x, n);
@@ -76,18 +78,24 @@ static void divide(lm_fit *fit, divider *d)
     numbers(d, &s->work, n);
     numbers(d, &s->work_lmpar, n);
     numbers(d, &fit->differences.h, fit->differences.points == 3 ? 2 * n : n);
-    numbers(d, &fit->differences.watch, s->mends ? 4 * n : 0);
-    numbers(d, &s->r, (size_t)s->ldr * n);
+    if (s->mends)
+        numbers(d, &fit->differences.watch, 4 * n);
+    numbers(d, &s->r, ldr * n);
     integers(d, &s->ipvt, n);
-    integers(d, &s->active, bounded ? 5 * n : 0);
-    numbers(d, &s->work_bounds, bounded ? lm_bounds_work(s->n) : 0);
+    if (bounded) {
+        integers(d, &s->active, 5 * n);
+        numbers(d, &s->work_bounds, lm_bounds_work(rows->n));
+    }
     to_line(d);
-    numbers(d, &rows->fjac, ld * n);
+    numbers(d, &rows->fjac, ldfjac * n);
     numbers(d, &rows->fvec, m);
-    numbers(d, &fit->own_trial, fit->brings ? 0 : m);
-    numbers(d, &rows->fvec_weighted, rows->weighted ? m : 0);
+    if (!fit->brings)
+        numbers(d, &fit->own_trial, m);
+    if (rows->weighted)
+        numbers(d, &rows->fvec_weighted, m);
     numbers(d, &rows->work_m, m);
-    numbers(d, &rows->copy, rows->keeps ? m * n : 0);
+    if (rows->keeps)
+        numbers(d, &rows->copy, m * n);
     to_line(d);
     if (rows->scratch == NULL && lm_rows_scratch(rows) > 0)
         rows->scratch = part(d, lm_rows_scratch(rows));
@@ -95,16 +103,17 @@ static void divide(lm_fit *fit, divider *d)
 
 size_t lm_lay_out(lm_fit *fit, void *memory)
 {
-    lm_fit unchanged = *fit, *to = memory != NULL ? fit : &unchanged;
+    lm_rows *rows = &fit->rows;
+    int ldr = fit->state.ldr > 0 ? fit->state.ldr : rows->n;
+    int ldfjac = rows->ldfjac > 0 ? rows->ldfjac : leading_dimension(rows->m);
     divider d = {NULL, 0};
 
-    to->state.n = fit->rows.n;
-    if (to->state.ldr == 0)
-        to->state.ldr = fit->rows.n;
-    if (to->rows.ldfjac == 0)
-        to->rows.ldfjac = leading_dimension(fit->rows.m);
-    if (memory != NULL)
+    if (memory != NULL) {
         d.memory = (char *)(((uintptr_t)memory + LINE - 1) / LINE * LINE);
-    divide(to, &d);
+        fit->state.n = rows->n;
+        fit->state.ldr = ldr;
+        rows->ldfjac = ldfjac;
+    }
+    divide(fit, (size_t)ldr, (size_t)ldfjac, &d);
     return d.used + LINE;
 }

@@ -1,5 +1,5 @@
-/* The four ways of minpack.h: the classic calls, the functions with user_data, lm_run with
- * hooks, and a loop over lm_step. The argument says which; all print the same. */
+/* The four ways of minpack.h: the classic calls, the functions with user_data, lm_run
+ * with hooks, and a loop over lm_step. The argument says which; all print the same. */
 #include "report.h"
 
 #include "minpack.h"
@@ -69,8 +69,8 @@ static void driver(fit_record *f, int analytic, int mode)
                                 LDFJAC, tol, tol, 0, 400, f->diag, mode, 10, &f->nfev,
                                 &f->njev, f->ipvt, f->qtf, f->wa);
     else
-        f->info = minpack_lmdif(residuals, &calls, M, N, f->x, f->fvec, tol, tol, 0, 400, 0,
-                                f->diag, mode, 10, &f->nfev, f->fjac, LDFJAC, f->ipvt,
+        f->info = minpack_lmdif(residuals, &calls, M, N, f->x, f->fvec, tol, tol, 0, 400,
+                                0, f->diag, mode, 10, &f->nfev, f->fjac, LDFJAC, f->ipvt,
                                 f->qtf, f->wa);
 }
 
@@ -87,7 +87,8 @@ static int hook_jacobian(void *who, lm_fit *fit)
                     fit->rows.ldfjac, who);
 }
 
-/* R lies where the Jacobian was, as in MINPACK: one of the ways that lm_lay_out leaves. */
+/* R lies where the Jacobian was, as in MINPACK: one of the ways that lm_lay_out leaves.
+ */
 static void prepare(lm_fit *fit, fit_record *f, int mode, void *memory, size_t size)
 {
     lm_defaults(fit, M, N);
@@ -201,8 +202,8 @@ int main(int argc, char **argv)
             for (double scale = 1; scale <= 100; scale *= 10)
                 for (stop_at = -1; stop_at < 20; stop_at += 3) {
                     fit_record f = new_fit(scale);
-                    printf("analytic %d, mode %d, from %g, stopped at call %d\n", analytic,
-                           mode, scale, stop_at);
+                    printf("analytic %d, mode %d, from %g, stopped at call %d\n",
+                           analytic, mode, scale, stop_at);
                     if (strcmp(way, "classic") == 0)
                         classic(&f, analytic, mode);
                     else if (strcmp(way, "user_data") == 0)

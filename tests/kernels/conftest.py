@@ -43,8 +43,9 @@ def kernel_library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
             continue  # v4 has the kernels of v3
         in_order = ["-DIN_ORDER_SET=v3"] if name == "v4" else []
         objects.append(folder / f"{name}-{source}.o")
-        run(CC, "-std=c11", "-O3", *flags, *march, f"-DINSTRUCTION_SET={name}", *in_order,
-            "-c", LIBRARY / f"rows/{source}.c", "-o", objects[-1])  # fmt: skip
+        run(CC, "-std=c11", "-O3", *flags, *march, *in_order,
+            f"-DINSTRUCTION_SET={name}", "-c", LIBRARY / f"rows/{source}.c",
+            "-o", objects[-1])  # fmt: skip
     for source in AROUND:
         objects.append(folder / f"{source.stem}.o")
         run(CC, "-std=c11", "-O2", *flags, *define, "-I", LIBRARY, "-c", source,

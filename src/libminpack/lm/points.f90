@@ -66,6 +66,7 @@ contains
       integer(c_int), value, intent(in) :: are_raw       !< 1: fjac holds residuals
       integer(c_int) :: more
       type(columns) :: c
+      integer :: j
 
       c%m = m
       c%n = n
@@ -81,8 +82,8 @@ contains
       more = 1
       h(d%only) = d%longer
       if (present(second)) second(d%only) = -d%longer
-      if (present(lower)) call turn_inward(upper(d%only) - x(d%only), x(d%only) - lower(d%only), &
-                                           int(d%only), h, second)
+      j = d%only
+      if (present(lower)) call turn_inward(upper(j) - x(j), x(j) - lower(j), j, h, second)
    end function
 
    !> Keep the steps of parameter j within the room above and below: a forward step may

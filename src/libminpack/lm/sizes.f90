@@ -9,9 +9,8 @@ subroutine compare_sizes(same)
    type(lm_state) :: s
    type(lm_differences) :: d
    integer, parameter :: pointer = c_sizeof(s%x)
-   integer, parameter :: equal(2) = 1/merge(1, 0, [ &
-      c_sizeof(s) == 18*4 + 11*8 + 15*pointer, &
-      c_sizeof(d) == 8*4 + 4*8 + 3*pointer])
+   integer, parameter :: equal_states = 1/merge(1, 0, c_sizeof(s) == 18*4 + 11*8 + 15*pointer)
+   integer, parameter :: equal_differences = 1/merge(1, 0, c_sizeof(d) == 8*4 + 4*8 + 3*pointer)
 
-   same = all(equal == 1)
+   same = equal_states == 1 .and. equal_differences == 1
 end subroutine

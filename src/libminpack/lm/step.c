@@ -7,10 +7,10 @@
  *
  * Sources: J. J. Moré, The Levenberg-Marquardt algorithm: implementation and theory, in
  * Numerical Analysis, Lecture Notes in Mathematics 630, Springer (1978), 105-116;
- * J. J. Moré, B. S. Garbow and K. E. Hillstrom, User Guide for MINPACK-1, Argonne National
- * Laboratory report ANL-80-74 (1980). Constants and the order of operations are those of
- * MINPACK's lmder and lmdif, which differ in how they come by J alone. Bounds on x, and
- * what mends MINPACK, are off unless the state asks for them. */
+ * J. J. Moré, B. S. Garbow and K. E. Hillstrom, User Guide for MINPACK-1, Argonne
+ * National Laboratory report ANL-80-74 (1980). Constants and the order of operations are
+ * those of MINPACK's lmder and lmdif, which differ in how they come by J alone. Bounds on
+ * x, and what mends MINPACK, are off unless the state asks for them. */
 #include <math.h>
 #include <string.h>
 

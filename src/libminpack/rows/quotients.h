@@ -176,7 +176,7 @@ INLINE void difference_rows(int m, const double *f, const double *fvec, double h
     int row = 0;
 
 #ifdef FUSED
-    row = difference_whole_lanes(m, f, fvec, h, to, ahead);
+    row = m < 4 * LANES ? 0 : difference_whole_lanes(m, f, fvec, h, to, ahead);
 #else
     (void)ahead;
 #endif

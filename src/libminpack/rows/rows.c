@@ -1,10 +1,10 @@
 /* The rows of a fit in memory: their norm, and their reduction to a triangle.
  *
  * There are three ways to the triangle, chosen here alone. MINPACK's order of operations
- * is slow, and gives MINPACK's bits: kernels by the name of "reference" always take it, and
- * the fast ones where rounding errors decide which way a fit goes. The normal equations are
- * fast, and good where the columns of J are far from dependent. Reflections of blocks are
- * good always, and beside the others only with many residuals.
+ * is slow, and gives MINPACK's bits: kernels by the name of "reference" always take it,
+ * and the fast ones where rounding errors decide which way a fit goes. The normal
+ * equations are fast, and good where the columns of J are far from dependent. Reflections
+ * of blocks are good always, and beside the others only with many residuals.
  *
  * The reference kernels also do the work where squares may overflow or underflow. */
 #include <math.h>
@@ -91,15 +91,14 @@ void lm_start_rows(lm_fit *fit)
     rows->dependent = rows->signs_open = 0;
     rows->is_raw = rows->defers && path != REFERENCE && fit->state.lower == NULL
                    && fit->differences.diff_step == NULL && fit->differences.points != 3
-                   && !rows->weighted
-                   && (double)rows->m * rows->n >= WORTH_DEFERRING;
+                   && !rows->weighted && (double)rows->m * rows->n >= WORTH_DEFERRING;
     rows->last = NULL;
 }
 
 double lm_rows_norm(const lm_rows *rows, const double *fvec)
 {
-    return (rows->path == FREE ? rows->kernels->norm : rows->kernels->norm_in_order)(
-        rows->m, fvec);
+    return (rows->path == FREE ? rows->kernels->norm
+                               : rows->kernels->norm_in_order)(rows->m, fvec);
 }
 
 /* --- The factors -------------------------------------------------------------------- */
@@ -120,8 +119,7 @@ static const double *column_of_rows(const lm_rows *rows, int j)
 /* Entry i of column j of the Jacobian. */
 static double entry(const matrix *a, int i, int j)
 {
-    const double *column =
-        j < a->n - 1 ? a->fjac + j * (size_t)a->ldfjac : a->last;
+    const double *column = j < a->n - 1 ? a->fjac + j * (size_t)a->ldfjac : a->last;
     return a->h == NULL ? column[i] : (column[i] - a->fvec[i]) / a->h[j];
 }
 
@@ -163,6 +161,20 @@ static int is_dependent(workspace w, int n, const double *acnorm, const int *ipv
     return 0;
 }
 
+/* The first n rows of J, for the signs: see orient.c. */
+static void take_top(workspace w, const matrix *a)
+{
+    for (int j = 0; j < a->n; j++) {
+        double *to = w.top + j * (size_t)a->n;
+        const double *from = j < a->n - 1 ? a->fjac + j * (size_t)a->ldfjac : a->last;
+        if (a->h == NULL)
+            memcpy(to, from, (size_t)a->n * sizeof(double));
+        else
+            for (int i = 0; i < a->n; i++)
+                to[i] = (from[i] - a->fvec[i]) / a->h[j];
+    }
+}
+
 typedef enum { FACTORED, OUT_OF_RANGE, NEARLY_DEPENDENT } outcome;
 
 /* Factor a in any order. Unless it is FACTORED, a and acnorm are as they were. */
@@ -188,9 +200,7 @@ static outcome factor_freely(lm_rows *rows, lm_state *s, const matrix *a, double
         if (!are_within_range(a, square))
             return OUT_OF_RANGE;
     }
-    for (int j = 0; j < n; j++) /* for the signs, see orient.c */
-        for (int i = 0; i < n; i++)
-            w.top[i + j * (size_t)n] = entry(a, i, j);
+    take_top(w, a);
     rows->signs_open = 1;
     for (int j = 0; j < n; j++)
         s->acnorm[j] = sqrt(square[j]);
@@ -207,12 +217,13 @@ static outcome factor_freely(lm_rows *rows, lm_state *s, const matrix *a, double
     return FACTORED;
 }
 
-/* Factor a in MINPACK's order, in place or, where the Jacobian must be kept, in a copy. */
+/* Factor a in MINPACK's order, in place or, where the Jacobian must be kept, in a copy.
+ */
 static void factor_in_order(lm_rows *rows, lm_state *s, const matrix *a, int by_reference)
 {
     size_t m = (size_t)a->m, n = (size_t)a->n;
-    factors f = {a->m,      a->n,      rows->fjac, rows->ldfjac, a->fvec,      rows->work_m,
-                 s->ipvt,   s->acnorm, s->step,    s->work,      rows->scratch};
+    factors f = {a->m,    a->n,      rows->fjac, rows->ldfjac, a->fvec,      rows->work_m,
+                 s->ipvt, s->acnorm, s->step,    s->work,      rows->scratch};
 
     if (rows->keeps) {
         f.fjac = rows->copy;
