@@ -22,6 +22,7 @@ import scipy
 
 import minpack
 from pages.agreement import same_bits, same_paths
+from pages.all_points import all_points
 from pages.batch import batch
 from pages.bounds import bounded
 from pages.footprint import footprint
@@ -37,6 +38,7 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "own-time": ("Own time", own_time),
     "whole-fits": ("Whole fits", whole_fits),
     "wrappers": ("curve_fit and least_squares", wrappers),
+    "all-points": ("Differences in one call", all_points),
     "bounds": ("Bounds", bounded),
     "threads": ("Two threads", threads),
     "batch": ("Many fits at once", batch),

@@ -20,6 +20,7 @@ except ImportError as error:
 from minpack._arguments import OptimizeWarning
 from minpack._batch import curve_fit_batch, leastsq_batch
 from minpack._batch_result import BatchResult
+from minpack._check_jacobian import check_jacobian
 from minpack._curve_fit import curve_fit
 from minpack._least_squares import least_squares
 from minpack._leastsq import leastsq
@@ -29,6 +30,7 @@ __all__ = [
     "BatchResult",
     "OptimizeResult",
     "OptimizeWarning",
+    "check_jacobian",
     "curve_fit",
     "curve_fit_batch",
     "least_squares",

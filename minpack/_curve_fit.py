@@ -27,7 +27,13 @@ from minpack._options import (
     positive,
     scales,
 )
-from minpack._status import SUCCESS, Covariance, idle_parameters, message
+from minpack._status import (
+    SUCCESS,
+    Covariance,
+    advice_on_jacobian,
+    idle_parameters,
+    message,
+)
 from minpack._workers import is_one
 
 if TYPE_CHECKING:  # numpy.typing would be most of what importing minpack costs
@@ -344,12 +350,17 @@ def curve_fit(
     )  # fmt: skip
     popt, pcov, info, known, idle = fit[:5]
     observer = options[-1]
+
+    def reason(fvec: _Vector | None = None) -> str:
+        why = _reason(info, options, popt.size, jac)
+        if jac is None or isinstance(jac, str):
+            return why
+        return why + advice_on_jacobian(info, "jac", popt, p0, fvec)
+
     if observer is not None:
-        observer.print_end(_reason(info, options, popt.size, jac))
+        observer.print_end(reason())
     if info not in SUCCESS:
-        raise RuntimeError(
-            f"No parameters found. {_reason(info, options, popt.size, jac)}"
-        )
+        raise RuntimeError(f"No parameters found. {reason()}")
     if known != Covariance.KNOWN:
         why = _why_not_known(Covariance(known), idle, popt.size, f)
         warnings.warn(why, OptimizeWarning, stacklevel=2)
@@ -364,7 +375,7 @@ def curve_fit(
         del infodict["njev"]
     if active_mask is not None:
         infodict["active_mask"] = active_mask
-    return popt, pcov, infodict, _reason(info, options, popt.size, jac), info
+    return popt, pcov, infodict, reason(fvec), info
 
 
 def _why_not_known(

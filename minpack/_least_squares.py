@@ -18,7 +18,12 @@ from minpack._options import (
     tolerances,
 )
 from minpack._result import OptimizeResult
-from minpack._status import Info, idle_parameters, stopped_by_function
+from minpack._status import (
+    Info,
+    advice_on_jacobian,
+    idle_parameters,
+    stopped_by_function,
+)
 from minpack._workers import is_one, mapping
 
 if TYPE_CHECKING:  # numpy.typing would be most of what importing minpack costs
@@ -322,6 +327,8 @@ def least_squares(
             fit = _minpack.least_squares(*arguments, map_points)
     x, cost, fvec, jacobian, grad, optimality, active, nfev, njev, info = fit
     status, message = _ending(info)
+    if not isinstance(jac, str):
+        message += advice_on_jacobian(info, "jac", x, start, fvec)
     if not grad.all():
         message += _idle(jacobian, grad, lower, upper)
     result = OptimizeResult(

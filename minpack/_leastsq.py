@@ -7,7 +7,13 @@ import warnings
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, overload
 
 from minpack import _minpack
-from minpack._status import SUCCESS, Info, idle_parameters, message
+from minpack._status import (
+    SUCCESS,
+    Info,
+    advice_on_jacobian,
+    idle_parameters,
+    message,
+)
 
 if TYPE_CHECKING:  # numpy.typing would be most of what importing minpack costs
     from collections.abc import Callable
@@ -276,7 +282,8 @@ def leastsq(
     All points of a Jacobian in one call, where `func` takes them as columns:
 
     >>> def residuals(x):
-    ...     return x[0] * np.exp(-x[1] * t[:, None]) + x[2] - y[:, None]
+    ...     a, b, c = x[:, :, None]  # each of shape (S, 1)
+    ...     return (a * np.exp(-b * t) + c - y).T
     >>> x, ier = leastsq(residuals, [1.0, 1.0, 0.0], vectorized=True)
     >>> print(x.round(3), ier)
     [1.998 0.499 1.001] 1
@@ -294,6 +301,9 @@ def leastsq(
     if maxfev <= 0:
         maxfev = (200 if Dfun is None else 100) * (fit[0].size + 1)
     mesg = message(info, maxfev=maxfev, ftol=ftol, xtol=xtol, gtol=gtol, factor=factor)
+    if Dfun is not None:
+        fvec = None if len(fit) == 2 else fit[3]
+        mesg += advice_on_jacobian(info, "Dfun", fit[0], x0, fvec)
     if len(fit) == 2:
         if info == Info.BAD_INPUT:
             raise TypeError(mesg)

@@ -46,6 +46,10 @@ class OptimizeResult(dict[str, Any]):
         nfev: int
         njev: int | None
         method: str  # no entry
+        # of check_jacobian, with message, success, jac and method
+        wrong: NDArray[np.intp]
+        expected: _Vector
+        uncertainty: _Vector
 
     def __getattr__(self, name: str) -> Any:
         try:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
+import numpy as np
+
+if TYPE_CHECKING:  # numpy.typing would be most of what importing minpack costs
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    _Vector = NDArray[np.float64]
 
 
 class Info(IntEnum):
@@ -64,6 +70,33 @@ _MESSAGES = {
 def stopped_by_function(info: int) -> str:
     """Say that a compiled function has ended the fit by what it returned."""
     return f"Stopped: a compiled function returned {info}."
+
+
+_STALLED = (
+    Info.MAXFEV, Info.FTOL_TOO_SMALL, Info.XTOL_TOO_SMALL, Info.GTOL_TOO_SMALL,
+)  # fmt: skip
+_STALLED_AT_START = (Info.XTOL, Info.FTOL_XTOL, Info.GTOL)
+
+
+def advice_on_jacobian(
+    info: int | None, name: str, x: _Vector, start: Any, fvec: _Vector | None = None
+) -> str:
+    """Say how to check the user's Jacobian, if the fit has stalled; else "".
+
+    Without `fvec` it is not asked whether the fit has left its start.
+    """
+    stalled = info in _STALLED or (
+        info in _STALLED_AT_START
+        and fvec is not None
+        and bool(fvec.any())
+        and bool((x == np.ravel(start)).all())
+    )
+    if not stalled:
+        return ""
+    return (
+        f" If the fit should have gone further, check {name} with "
+        "minpack.check_jacobian."
+    )
 
 
 def idle_parameters(

@@ -148,6 +148,7 @@ CALLS: dict[str, Callable[[], Call]] = {
         factor=-1.0, func=keeping(decay_residuals), full_output=True
     ),
     "model": model,
+    "model, vectorized": lambda: model(vectorized=True),
     "model, full": lambda: model(full_output=True),
     "model, sigma, jac": lambda: model(sigma=np.ones(10), jac=model_derivatives),
     "model, covariance": lambda: model(sigma=np.eye(10) + 0.5),

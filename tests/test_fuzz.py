@@ -30,9 +30,12 @@ from minpack import leastsq
 
 SECONDS = 120  # without an example coming to its end
 MOST_CALLS = 300
-NAMES = list(inspect.signature(leastsq).parameters)
+# Without vectorized, for which x has another shape
+PARAMETERS = [p for p in inspect.signature(leastsq).parameters.values()
+              if p.name != "vectorized"]  # fmt: skip
+NAMES = [p.name for p in PARAMETERS]
 KERNELS = ["fast", "reference"] if "kernels" in NAMES else []
-POSITIONAL = [name for name in NAMES if name != "kernels"]
+POSITIONAL = [p.name for p in PARAMETERS if p.kind is not p.KEYWORD_ONLY]
 
 
 class EnoughError(Exception):

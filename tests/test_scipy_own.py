@@ -21,7 +21,6 @@ pytest.importorskip("scipy.optimize.tests.test_minpack")
 pytestmark = pytest.mark.filterwarnings("default")
 
 WANTS_LM_TO_REFUSE = "asserts that 'lm' refuses what ours takes"
-WANTS_PROCESSES = "asks for differences in several processes"
 WANTS_TRF_DIGITS = "wants digits of a degenerate root that SciPy's 'lm' does not give"
 WANTS_TRF_GTOL = "gtol of 'trf' is an absolute gradient, that of 'lm' a cosine"
 WANTS_TRF_LIMIT = "wants max_nfev=1 to mean x0; 'lm', SciPy's too, looks after a step"
@@ -65,7 +64,6 @@ SUITES = [
         excluded={
             "test_bounds_not_supported": WANTS_LM_TO_REFUSE,
             "test_loss": WANTS_LM_TO_REFUSE,
-            "test_workers": WANTS_PROCESSES,
             "test_options": WANTS_TRF_DIGITS,
             "test_x_scale_options": WANTS_TRF_DIGITS,
             "test_grad": WANTS_TRF_LIMIT,

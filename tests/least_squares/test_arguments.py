@@ -27,8 +27,6 @@ def line(x: Array) -> Array:
         ({"tr_solver": "lsmr"}, "tr_solver must be None or 'exact', not 'lsmr'"),
         ({"tr_options": {"maxiter": 3}}, "tr_options must be None or empty.*maxiter"),
         ({"jac_sparsity": [1]}, "jac_sparsity must be None"),
-        ({"workers": 2}, "workers must be None or 1, not 2"),
-        ({"workers": map}, "workers must be None or 1"),
         ({"jac": "4-point"}, "jac must be '2-point'.*'4-point'"),
         ({"jac": None}, "jac must be .*None"),
         ({"method": "lm", "ftol": 1e-17}, "ftol must be at least.*1e-17"),

@@ -28,6 +28,14 @@ def residuals(x: Any, *args: Any, **kwargs: Any) -> Any:
     return x[0] * np.exp(-x[1] * T) - Y
 
 
+def columns(x: Any) -> Any:
+    return (x[0, :, None] * np.exp(-x[1, :, None] * T) - Y).T
+
+
+def one_by_one(f: Any, points: list[Any]) -> list[Any]:
+    return [f(x) for x in points]
+
+
 def jacobian(x: Any, *args: Any, **kwargs: Any) -> Any:
     e = np.exp(-x[1] * T)
     return np.stack([e, -x[0] * T * e], axis=1)
@@ -47,6 +55,10 @@ CALLS: dict[str, dict[str, Any]] = {
     "callback": {"callback": lambda x: None},
     "callback that stops": {"callback": raising(StopIteration)},
     "callback that raises": {"callback": raising(LookupError)},
+    "vectorized": {"fun": columns, "vectorized": True},
+    "vectorized, of a wrong shape": {"fun": residuals, "vectorized": True},
+    "workers": {"workers": one_by_one},
+    "workers that return too few": {"workers": lambda f, points: []},
     "fun raises": {"fun": raising(LookupError)},
     "jac raises": {"jac": raising(LookupError)},
     "loss raises": {"loss": raising(LookupError)},
@@ -127,8 +139,9 @@ def test_a_failed_allocation_is_a_memory_error_and_leaks_nothing(
     failing = memory.failing(_minpack.least_squares)
 
     def solve(*args: Any) -> Any:
-        *others, observer = args
-        return failing(*others, observer and memory.sparing(observer))
+        *others, observer, vectorized, workers = args
+        observer, workers = (f and memory.sparing(f) for f in (observer, workers))
+        return failing(*others, observer, vectorized, workers)
 
     monkeypatch.setattr(_minpack, "least_squares", solve)
     fail_each_allocation(memory, alone, act, expected)
