@@ -163,7 +163,7 @@ int take_jacobian(const callback *self, PyObject *answer, int col_deriv, npy_int
         copy_by_columns(PyArray_BYTES(array), strides[col_deriv ? 1 : 0],
                         strides[col_deriv ? 0 : 1], m, n, fjac, ldfjac);
     } else if (n == 1 && (ndim == 1 || ndim == 2) && PyArray_SIZE(array) == m) {
-        /* With one parameter every vector of m numbers says what it must. */
+        /* With one parameter a vector of m numbers will do. */
         int along = ndim == 2 && dims[0] == 1;
         good = dims[along] == m;
         if (good)

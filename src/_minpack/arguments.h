@@ -7,7 +7,7 @@
 
 int real_argument(PyObject *object, const char *name, double *value);
 
-/* A count such as maxfev; 0 and less are the default, 0. */
+/* A count such as maxfev; 0 and less mean the default, stored as 0. */
 int count_argument(PyObject *object, const char *name, int *value);
 
 /* `object` as a float64 array, 1-D, contiguous and aligned, where NumPy casts its

@@ -1,4 +1,4 @@
-/* Calling a user's function, one fit at a time; batch.c calls it for many. Functions
+/* Calling a user's function, one fit at a time; question.c calls it for many. Functions
  * return 0, or -1 with an exception set. */
 #ifndef MINPACK_CALLBACK_H
 #define MINPACK_CALLBACK_H
@@ -16,7 +16,7 @@ typedef struct {
                               a model's parameters */
     PyObject *small[8];    /* the stack, where it fits */
     PyArrayObject *x;      /* ours: the x of the last call if func has not kept it */
-    Py_ssize_t numbers;    /* n of a model, else 0: the last so many of stack are ours,
+    Py_ssize_t numbers;    /* n of a model, else 0: the last n of stack are ours,
                               NumPy scalars or columns, in all calls the same */
 } callback;
 

@@ -251,8 +251,7 @@ fail:
     return status;
 }
 
-/* What makes compiled functions, by the name of a type: it needs none of the packages,
- * and costs a Python function next to nothing. */
+/* Which package made this object, by its type's name, so that none is imported. */
 enum maker { NOBODY, CTYPES, CFFI, NUMBA };
 
 static enum maker maker_of(PyTypeObject *type)

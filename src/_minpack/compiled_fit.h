@@ -22,8 +22,8 @@ int compiled_part_take(compiled_part *self, PyObject *func, const char *func_nam
                        PyObject *jac, const char *jac_name, PyObject *user_data);
 void compiled_part_clear(compiled_part *self);
 
-/* For functions that compute residuals: their number, which compiled ones need and others
- * do not take, with further arguments the other way round. */
+/* For functions that compute residuals. Compiled ones need m, their number, and take no
+ * further arguments; others take no m. */
 int read_residual_count(PyObject *m, const char *func_name, int is_compiled, int has_args,
                         int *count);
 
@@ -31,9 +31,10 @@ int read_residual_count(PyObject *m, const char *func_name, int is_compiled, int
  * not None. */
 int compiled_part_use_xdata(compiled_part *self, PyObject *xdata);
 
-/* Run a fit of residuals to its end: of callbacks, where the first evaluation says how
- * many there are and, where epsilon is not NULL, how precise they are; or of compiled
- * functions, with so many. func has its name, and the error for too few of them. */
+/* Run a fit of residuals to its end. Compiled functions compute `count` of them; of
+ * Python functions the first evaluation says how many there are and how precise, which
+ * becomes *epsilon unless that is NULL. func has its name, and the error for too few
+ * residuals. */
 int fit_run_residuals(fit *self, const compiled_part *part, int is_compiled, int count,
                       PyArrayObject *diag, double *epsilon);
 

@@ -10,8 +10,8 @@
 
 #include "answers.h"
 
-/* From so many multiplications on, other threads may run meanwhile; below it, giving up
- * the lock costs more than it gains. */
+/* For this many multiplications other threads may run meanwhile; for fewer, giving up the
+ * lock costs more than it gains. */
 #define WORTH_UNLOCKING 200000.0
 
 /* Filled with zeros first. All references are ours and so is the memory: what f does to

@@ -81,8 +81,8 @@ static void wrong_shape(const fit *self, const answers *a)
     Py_XDECREF(rows);
 }
 
-/* The stride of an axis, counted from the last one, of so many entries or of one for all;
- * -1 if it is neither. */
+/* The stride of an axis, counted from the last one: 0 where one entry stands for all, -1
+ * if it has neither one entry nor `size`. */
 static npy_intp stride_of(PyArrayObject *array, int from_last, npy_intp size)
 {
     int axis = PyArray_NDIM(array) - 1 - from_last;
@@ -222,7 +222,7 @@ static PyObject *points_list(lm_fit *lm)
     return list;
 }
 
-/* The answers at so many points as a new tuple or list, or NULL. */
+/* The answers at these points as a new tuple or list, or NULL. */
 static PyObject *map_points(const fit *self, PyObject *list /* borrowed */)
 {
     PyObject *fast = NULL;

@@ -10,7 +10,7 @@ static int is_fixed(const lm_state *s, int j)
     return s->lower != NULL && s->lower[j] == s->upper[j];
 }
 
-/* The residuals without what determines the parameters. */
+/* m less the number of parameters that are not fixed. */
 static int degrees_of_freedom(const lm_fit *lm)
 {
     int freedom = lm->rows.m - lm->rows.n;

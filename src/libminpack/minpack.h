@@ -11,6 +11,7 @@
  *   - lm_step: the algorithm alone. It knows n, and asks for norms and for a triangle.
  *
  * The library allocates nothing, keeps nothing between calls and prints nothing.
+ * In a debug build lm_step names a state that no driver may leave, and aborts.
  * Matrices are stored by columns: fjac[i + j*ldfjac] is d fvec[i] / d x[j].
  */
 #ifndef MINPACK_H
@@ -161,7 +162,8 @@ typedef struct lm_rows {
     double *fvec_weighted; /* (m) with a loss; or NULL */
     double *work_m;        /* (m) work space */
     double *copy;          /* (m, n) work space where keeps is 1, or NULL */
-    void *scratch;         /* lm_rows_scratch(rows) bytes of work space */
+    void *scratch;         /* lm_rows_scratch(rows) bytes of work space; what
+                              lm_linearize leaves there must last until lm_finish */
 
     /* Their memory: not for the driver */
     int path, dependent, signs_open, is_raw;
@@ -172,10 +174,11 @@ typedef struct lm_rows {
 size_t lm_rows_scratch(const lm_rows *rows);
 
 /* Kernels by their name: "reference" has MINPACK's order of operations and so MINPACK's
- * bits; "fast" is the same mathematics for vector registers and caches, with the same
- * bits on every processor, and MINPACK's where its order of operations is kept: see
- * docs/design.md. One of lm_instruction_sets() names the fast kernels for it. NULL where
- * there are none of that name. */
+ * bits. "fast" is the same mathematics for vector registers and caches, with the same
+ * bits on every processor. They are MINPACK's bits too with fewer than 32 residuals; and
+ * with at most 1,024, if columns are nearly dependent or all tolerances are at most
+ * 1e-13. One of lm_instruction_sets() names the fast kernels for it. NULL: none has that
+ * name. */
 const lm_kernels *lm_kernels_named(const char *name);
 
 /* The instruction sets of this processor with fast kernels of their own: the best is the
@@ -200,17 +203,18 @@ typedef struct lm_fit {
  * evaluations; and the best fast kernels. */
 void lm_defaults(lm_fit *fit, int m, int n);
 
-/* The arrays of a fit in one block of memory, in bytes: those that are NULL and that its
- * options want. memory may be NULL: then nothing is changed, and the size is what the
- * caller wants to know. The start may be written to state.x afterwards. */
+/* Make the arrays that are NULL and that the options need, in one block of memory, and
+ * return its size in bytes. Where memory is NULL, fit is unchanged. The start may be
+ * written to state.x afterwards. */
 size_t lm_lay_out(lm_fit *fit, void *memory);
 
 /* What lm_run asks of its driver. A function returns 0 to go on. Any other number ends
  * the fit; a negative one becomes its info. All but the first may be NULL. `who` is the
  * driver's own. */
 typedef struct lm_hooks {
-    /* The residuals at x(n): fill own_trial, and let trial point there; or set trial to
-     * where they are. They are a trial point's where state.request is LM_RESIDUALS. */
+    /* The residuals at x(n): fill own_trial, or set trial to an array of the driver's
+     * own. x is a trial point where state.request is LM_RESIDUALS, else one of a
+     * difference. */
     int (*residuals)(void *who, lm_fit *fit, const double *x);
     /* The Jacobian at state.x, to rows.fjac. NULL: by differences */
     int (*jacobian)(void *who, lm_fit *fit);
@@ -235,8 +239,8 @@ typedef struct lm_hooks {
 /* Run a fit to its end. Returns 0, or what a hook returned to end it. */
 int lm_run(lm_fit *fit, const lm_hooks *hooks, void *who);
 
-/* The Jacobian at state.x once more, as lm_run evaluates it and lets `iterate` look at
- * it: where a fit has ended with a step, for the point where it led. */
+/* Evaluate the Jacobian at state.x and let `iterate` look at it, as lm_run does: for a
+ * fit whose last step has moved x. */
 int lm_evaluate_jacobian(lm_fit *fit, const lm_hooks *hooks, void *who);
 
 /* The parts of lm_run, for drivers with a loop of their own: */

@@ -10,7 +10,7 @@
 
 #include "../rows/kernels.h"
 
-/* A fit and the functions of its caller, of which it has some. */
+/* A fit, and those of its caller's functions that were given. */
 typedef struct {
     lm_fit fit;
     lmdif_fcn lmdif;

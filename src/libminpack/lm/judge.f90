@@ -11,7 +11,7 @@ module lm_judge
 
    !> A step is taken if it gains more than this part of what the model promised.
    real(wp), parameter :: least_ratio = 0.0001_wp
-   !> A ratio of reductions that differs so little from 1 is that of a linear problem.
+   !> Within this of 1, a ratio of reductions is that of a linear problem.
    real(wp), parameter :: as_predicted = 0.001_wp
 
 contains
@@ -116,7 +116,7 @@ contains
 
    !> Shrink the bound after a poor step, by the minimizer of the parabola through what is
    !> known, and let it grow after a good one. If a bound on x has cut the step short, a
-   !> good ratio does not shrink delta.
+   !> good ratio must not shrink delta.
    pure subroutine update_bound(s, actred, dirder, ratio)
       type(lm_state), intent(inout) :: s
       real(wp), intent(in) :: actred, dirder, ratio

@@ -20,12 +20,12 @@ module lm_longer_steps
    real(wp), parameter :: cube_root_of_epsmch = 6.0554544524e-6_wp
    !> Changes of this many rounding errors may be nothing else.
    real(wp), parameter :: noise = 4
-   !> A parameter that has become so much smaller than it was is nearly 0, and a change that
-   !> is not this many times its rounding error is worth another step.
+   !> A parameter that is smaller by this factor than it was is nearly 0. Its column is taken
+   !> again unless the change is `clear` times its rounding error.
    real(wp), parameter :: nearly_zero = 2.0_wp**(-14), clear = 1024
    !> Parameters that change by less than this factor are not looked at again.
    real(wp), parameter :: much = 8
-   !> A step is worth an evaluation if it is so many times the one before.
+   !> A step is worth an evaluation if it is longer than the one before by this factor.
    real(wp), parameter :: longer = 4, much_longer = 1024
    !> A step that changes the residuals by more than this part of their size is shortened.
    real(wp), parameter :: too_much = 2.0_wp**(-6)
@@ -209,7 +209,7 @@ contains
           much_longer*h <= most_of_x*largest_x(d%only)) next = much_longer*h
    end function
 
-   !> A column that is beyond all measure with any longer step is one of zeros.
+   !> Set a column to 0 if every longer step has made it larger than the residuals' terms.
    subroutine forget(j, c)
       integer(c_int), intent(in) :: j
       type(columns), intent(in) :: c

@@ -29,7 +29,7 @@ static inline int longest_column(int j, int n, const double *length)
     return longest;
 }
 
-/* Exchange so many rows of columns j and k of r(ldr, *), and their entries of ipvt. */
+/* Exchange columns j and k of r(ldr, *) in `rows` rows, and their entries of ipvt. */
 static inline void exchange_columns(int j, int k, double *r, size_t ldr, size_t rows,
                                     int *ipvt)
 {
@@ -55,7 +55,7 @@ typedef struct {
     int column; /* that is to be fetched */
 } prospect;
 
-/* Behind so many rows from start; these themselves where they are the last. */
+/* The rows after the `rows` rows from start, or the same ones if they are the last. */
 static inline prospect prospect_of(const matrix *a, int start, int rows)
 {
     prospect p = {a, start + rows < a->m ? start + rows : start, 0};

@@ -28,7 +28,7 @@ static const lm_kernels *const sets[] = {
 #endif
 };
 
-/* By how many of the names the processor is described */
+/* names[level]: the sets that a processor of this level runs */
 static const char *const names[][4] = {
     {"baseline", NULL},
     {"baseline", "x86-64-v3", NULL},

@@ -11,8 +11,8 @@
 #include "quotients.h"
 #include "blocks.h"
 
-/* MINPACK scales what is not between these, the larger one over m, or not far from them;
- * beside the third the squares of what is below the first are nothing. */
+/* MINPACK scales entries below the first and above the second over m, or nearly so.
+ * Beside a sum of squares above the third, squares of entries below the first vanish. */
 #define SMALLEST_UNSCALED 1e-19
 #define LARGEST_UNSCALED 1e19
 #define SQUARE_OF_SOME_SIZE 1e-10
@@ -166,8 +166,7 @@ static void start(const factors *f)
     }
 }
 
-/* Exchange columns j and k. What was left of the one that is now j is not asked any more.
- */
+/* Exchange columns j and k. The old norms of column j are not needed again. */
 static void exchange(const factors *f, int j, int k)
 {
     exchange_columns(j, k, f->fjac, (size_t)f->ldfjac, (size_t)f->m, f->ipvt);

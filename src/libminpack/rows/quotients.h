@@ -94,8 +94,8 @@ INLINE int are_ordinary(extremes a, extremes b)
     return all != 0;
 }
 
-/* (f - fvec)/h in LANES rows. What is so many numbers ahead is fetched, unless it is 0.
- */
+/* (f - fvec)/h in LANES rows. What lies `ahead` numbers further is fetched, unless that
+ * is 0. */
 INLINE void difference_lanes(const double *f, const double *fvec, divisor h, double *to,
                              int ahead, extremes *met)
 {
@@ -115,8 +115,8 @@ INLINE void difference_lanes(const double *f, const double *fvec, divisor h, dou
     store(to, a);
 }
 
-/* In so many of m rows as are whole lanes, which are returned; 0 where there is something
- * that is not ordinary. */
+/* The same in all whole lanes of m rows. Returns the number of these rows, or 0 where
+ * some number is not ordinary. */
 INLINE int difference_whole_lanes(int m, const double *f, const double *fvec, double h,
                                   double *to, int ahead)
 {
@@ -139,8 +139,8 @@ INLINE int difference_whole_lanes(int m, const double *f, const double *fvec, do
 
 /* --- A column -------------------------------------------------------------------- */
 
-/* a over h in so many of m rows as are whole lanes, which are returned; 0, and a is as it
- * was, where there is something that is not ordinary. a is not large beside h. */
+/* a over h in all whole lanes of m rows; a is not large beside h. Returns the number of
+ * these rows, or 0 where some number is not ordinary and a has been left alone. */
 INLINE int divide_whole_lanes(int m, double *a, double h)
 {
     extremes even = {broadcast(1.0), broadcast(0.0)}, odd = even;

@@ -1,10 +1,11 @@
 /* The rows of a fit in memory: their norm, and their reduction to a triangle.
  *
- * There are three ways to the triangle, chosen here alone. MINPACK's order of operations
- * is slow, and gives MINPACK's bits: kernels by the name of "reference" always take it,
- * and the fast ones where rounding errors decide which way a fit goes. The normal
- * equations are fast, and good where the columns of J are far from dependent. Reflections
- * of blocks are good always, and beside the others only with many residuals.
+ * Three ways lead to the triangle. This file and the kernels that it calls choose one,
+ * and the algorithm never sees which. MINPACK's order of operations is slow, and gives
+ * MINPACK's bits: kernels by the name of "reference" always take it, and the fast ones
+ * where rounding errors decide which way a fit goes. The normal equations are fast, and
+ * good where the columns of J are far from dependent. Reflections of blocks are good
+ * always, and beside the others only with many residuals.
  *
  * The reference kernels also do the work where squares may overflow or underflow. */
 #include <math.h>
@@ -16,8 +17,8 @@
 #define MANY 1024 /* with more residuals never MINPACK's order */
 /* Tolerances that let rounding errors end a fit, for sums of hundreds of squares */
 #define LAST_BITS 1e-13
-/* From so many numbers in the Jacobian on, more than the second cache holds, it pays to
- * form the differences while they are added up. */
+/* A Jacobian of this many numbers does not fit into the second cache: it pays to form the
+ * differences while they are added up. */
 #define WORTH_DEFERRING 150000.0
 
 enum path {
