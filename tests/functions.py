@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 from typing import Any
 
@@ -52,3 +53,13 @@ def at_point(
 def wrapped(call: dict[str, Any], wrap: Callable[[Any], Any]) -> dict[str, Any]:
     """The call with its func, and its Dfun if it has one, wrapped."""
     return call | {name: wrap(call[name]) for name in ("func", "Dfun") if name in call}
+
+
+COMPILED = ctypes.CFUNCTYPE(
+    ctypes.c_int,
+    ctypes.c_int,
+    ctypes.c_int,
+    ctypes.POINTER(ctypes.c_double),
+    ctypes.POINTER(ctypes.c_double),
+    ctypes.c_void_p,
+)(lambda m, n, x, fvec, user_data: 0)

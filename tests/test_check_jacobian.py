@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
+from functions import COMPILED
 from minpack import check_jacobian, curve_fit, least_squares, leastsq
 from problems.mgh import FACTORS, PROBLEMS
 from problems.nist import DATASETS
@@ -363,16 +363,6 @@ def test_the_jacobian_of_one_parameter(shape: tuple[int, ...]) -> None:
         return (-T * np.exp(-x[0] * T)).reshape(shape)
 
     assert check_jacobian(lambda x: np.exp(-x[0] * T), derivatives, 0.5).success
-
-
-COMPILED = ctypes.CFUNCTYPE(
-    ctypes.c_int,
-    ctypes.c_int,
-    ctypes.c_int,
-    ctypes.POINTER(ctypes.c_double),
-    ctypes.POINTER(ctypes.c_double),
-    ctypes.c_void_p,
-)(lambda m, n, x, fvec, user_data: 0)
 
 
 @pytest.mark.parametrize(

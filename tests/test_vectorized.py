@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 
 import minpack
+from functions import COMPILED
 from minpack import curve_fit, least_squares, leastsq
 
 T = np.linspace(0, 4, 40)
@@ -296,16 +296,6 @@ def test_what_does_not_go_together(call: Callable[[], Any], message: str) -> Non
 def test_workers_of_another_type() -> None:
     with pytest.raises(TypeError, match=r"workers must be a number, or .* not str"):
         least_squares(residuals, START, workers="two")  # type: ignore[arg-type]
-
-
-COMPILED = ctypes.CFUNCTYPE(
-    ctypes.c_int,
-    ctypes.c_int,
-    ctypes.c_int,
-    ctypes.POINTER(ctypes.c_double),
-    ctypes.POINTER(ctypes.c_double),
-    ctypes.c_void_p,
-)(lambda m, n, x, fvec, user_data: 0)
 
 
 @pytest.mark.parametrize(
