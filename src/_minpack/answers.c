@@ -92,6 +92,22 @@ double relative_spacing(int type_num)
                                   : DBL_EPSILON;
 }
 
+PyArrayObject *strided_array(const callback *self, PyObject *answer, double *epsilon)
+{
+    int type_num = NPY_DOUBLE;
+    PyArrayObject *array = (PyArrayObject *)answer; /* the caller's reference */
+
+    if (!PyArray_CheckExact(answer) || PyArray_TYPE(array) != NPY_DOUBLE
+        || !PyArray_ISBEHAVED_RO(array)) {
+        array = real_array(self, answer, NPY_ARRAY_ALIGNED | NPY_ARRAY_NOTSWAPPED,
+                           &type_num); /* new */
+        Py_DECREF(answer);
+    }
+    if (array != NULL && epsilon != NULL)
+        *epsilon = relative_spacing(type_num);
+    return array;
+}
+
 PyArrayObject *residuals_array(const callback *self, PyObject *answer, npy_intp n,
                                double *epsilon)
 {

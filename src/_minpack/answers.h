@@ -12,6 +12,12 @@
 PyArrayObject *real_array(const callback *self, PyObject *answer /* borrowed */,
                           int flags, int *type_num);
 
+/* The same with any strides, and the answer itself where it is such an array already. The
+ * answer is stolen. Where epsilon is not NULL, it is set to the relative spacing of the
+ * type that the function computes in. */
+PyArrayObject *strided_array(const callback *self, PyObject *answer /* stolen */,
+                             double *epsilon);
+
 /* Of the type that a function computes in: the spacing of its numbers next to 1. */
 double relative_spacing(int type_num);
 

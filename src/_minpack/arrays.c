@@ -106,3 +106,22 @@ PyObject *shape_text(PyArrayObject *array)
     Py_XDECREF(shape);
     return text;
 }
+
+int find_strides(PyArrayObject *array, int ndim, const npy_intp *shape, int broadcasts,
+                 npy_intp *strides)
+{
+    int missing = ndim - PyArray_NDIM(array);
+
+    if (missing < 0 || (missing > 0 && !broadcasts))
+        return 0;
+    for (int axis = 0; axis < ndim; axis++) {
+        npy_intp size = axis < missing ? 1 : PyArray_DIM(array, axis - missing);
+        if (size != shape[axis] && (size != 1 || !broadcasts))
+            return 0;
+        strides[axis] = size == 1 ? 0 : PyArray_STRIDE(array, axis - missing);
+        if (size == 1
+            && shape[axis] == 1) /* any stride will do: that of contiguous rows */
+            strides[axis] = sizeof(double);
+    }
+    return 1;
+}

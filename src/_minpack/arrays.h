@@ -24,4 +24,9 @@ const char *kind_of_number(PyArrayObject *array);
 /* "(10, 2)" as a new string, or NULL. */
 PyObject *shape_text(PyArrayObject *array /* borrowed */);
 
+/* Whether the array can be read as one of this shape, if it `broadcasts` by repeating
+ * entries, and with what strides(ndim): 0 where one entry stands for all. */
+int find_strides(PyArrayObject *array, int ndim, const npy_intp *shape, int broadcasts,
+                 npy_intp *strides);
+
 #endif

@@ -161,15 +161,13 @@ int fit_run_compiled(fit *self, const compiled_part *part, npy_intp m,
 }
 
 int fit_run_residuals(fit *self, const compiled_part *part, int is_compiled, int count,
-                      PyArrayObject *diag, double *epsilon)
+                      PyArrayObject *diag, int has_epsfcn)
 {
     npy_intp n = PyArray_DIM(self->x, 0), m = count;
 
     if (!is_compiled) {
-        if (fit_evaluate_start(self) < 0)
+        if (fit_evaluate_start(self, has_epsfcn) < 0)
             return -1;
-        if (epsilon != NULL)
-            *epsilon = self->lm.differences.rounding;
         m = PyArray_DIM(self->trial, 0);
     }
     if (m < n) {

@@ -32,11 +32,10 @@ int read_residual_count(PyObject *m, const char *func_name, int is_compiled, int
 int compiled_part_use_xdata(compiled_part *self, PyObject *xdata);
 
 /* Run a fit of residuals to its end. Compiled functions compute `count` of them; of
- * Python functions the first evaluation says how many there are and how precise, which
- * becomes *epsilon unless that is NULL. func has its name, and the error for too few
- * residuals. */
+ * Python functions the first evaluation says how many there are. func has its name, and
+ * the error for too few residuals. */
 int fit_run_residuals(fit *self, const compiled_part *part, int is_compiled, int count,
-                      PyArrayObject *diag, double *epsilon);
+                      PyArrayObject *diag, int has_epsfcn);
 
 /* Make the arrays of a compiled fit of m residuals and run it to its end. */
 int fit_run_compiled(fit *self, const compiled_part *part, npy_intp m,

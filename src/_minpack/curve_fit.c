@@ -193,14 +193,11 @@ done:
     return answer;
 }
 
-/* Run the fit of a Python model. Its first values say how many there are and how precise
- * they are, which is epsfcn unless the user has said it. */
+/* Run the fit of a Python model. Its first values say how many there are. */
 static int run(fit *self, PyArrayObject *diag, int has_epsfcn)
 {
-    if (fit_evaluate_start(self) < 0)
+    if (fit_evaluate_start(self, has_epsfcn) < 0)
         return -1;
-    if (!has_epsfcn)
-        self->lm.differences.epsfcn = self->lm.differences.rounding;
     npy_intp m = PyArray_DIM(self->trial, 0);
     if (check_counts(m, PyArray_DIM(self->x, 0), "values of f") < 0
         || fit_allocate(self, m, diag) < 0)

@@ -81,8 +81,9 @@ PyArrayObject *fit_read_diag(PyObject *object, npy_intp n);
  * set to the relative spacing of the type that func computes in. */
 int fit_take_answer(fit *self, PyObject *answer /* stolen */, double *epsilon);
 
-/* Evaluate the residuals at the start, which say how many there are and how precise. */
-int fit_evaluate_start(fit *self);
+/* Evaluate the residuals at the start, which say how many there are and how precise: that
+ * is epsfcn too, unless the user has said it. */
+int fit_evaluate_start(fit *self, int has_epsfcn);
 
 /* Make the arrays of a fit of m residuals; the start and the options are there. */
 int fit_allocate(fit *self, npy_intp m, PyArrayObject *diag);

@@ -169,9 +169,7 @@ PyObject *solve_least_squares(PyObject *module, PyObject *const *args, Py_ssize_
     if (args[OBSERVER] != Py_None)
         self.observer = args[OBSERVER];
 
-    if (fit_run_residuals(&self, &part, is_compiled, count, diag,
-                          &self.lm.differences.epsfcn)
-        < 0)
+    if (fit_run_residuals(&self, &part, is_compiled, count, diag, 0) < 0)
         goto fail;
     if (self.lm.state.info == LM_NOT_FINITE && self.lm.njev == 0
         && self.lm.differences.count == 0)

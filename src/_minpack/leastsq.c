@@ -116,8 +116,7 @@ PyObject *solve_leastsq(PyObject *module, PyObject *const *args, Py_ssize_t narg
     if (PyErr_Occurred())
         goto fail;
 
-    if (fit_run_residuals(&self, &part, is_compiled, count, diag,
-                          args[EPSFCN] == Py_None ? &self.lm.differences.epsfcn : NULL)
+    if (fit_run_residuals(&self, &part, is_compiled, count, diag, args[EPSFCN] != Py_None)
         < 0)
         goto fail;
     answer = result(&self);

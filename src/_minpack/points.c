@@ -81,41 +81,32 @@ static void wrong_shape(const fit *self, const answers *a)
     Py_XDECREF(rows);
 }
 
-/* The stride of an axis, counted from the last one: 0 where one entry stands for all, -1
- * if it has neither one entry nor `size`. */
-static npy_intp stride_of(PyArrayObject *array, int from_last, npy_intp size)
-{
-    int axis = PyArray_NDIM(array) - 1 - from_last;
-
-    if (axis < 0 || PyArray_DIM(array, axis) == 1)
-        return 0;
-    return PyArray_DIM(array, axis) == size ? PyArray_STRIDE(array, axis) : -1;
-}
-
-/* Whether a->array holds values of a model, (count, m) by broadcasting. */
-static int find_rows(const fit *self, answers *a)
+/* Whether a->array holds what func is to return: values of a model, (count, m) by
+ * broadcasting, or residuals, (m, count). */
+static int has_right_shape(const fit *self, answers *a)
 {
     int ndim = PyArray_NDIM(a->array);
-    npy_intp data = PyArray_SIZE(self->data->y);
+    npy_intp strides[2];
 
+    if (self->data == NULL) {
+        npy_intp m = a->m < 0 && ndim == 2 ? PyArray_DIM(a->array, 0) : a->m;
+        npy_intp shape[2] = {m, a->count};
+        if (!find_strides(a->array, 2, shape, 0, strides))
+            return 0;
+        a->m = m;
+        a->of_row = strides[0];
+        a->of_point = strides[1];
+        return 1;
+    }
+    npy_intp data = PyArray_SIZE(self->data->y);
     if (a->m < 0)
         a->m = data != 1 ? data : ndim > 0 ? PyArray_DIM(a->array, ndim - 1) : 1;
-    a->of_row = stride_of(a->array, 0, a->m);
-    a->of_point = stride_of(a->array, 1, a->count);
-    return ndim <= 2 && a->of_row != -1 && a->of_point != -1
-           && (self->data->factor == NULL || a->m == PyArray_DIM(self->data->factor, 0));
-}
-
-/* Whether it holds residuals, (m, count). */
-static int find_columns(answers *a)
-{
-    if (PyArray_NDIM(a->array) != 2 || PyArray_DIM(a->array, 1) != a->count
-        || (a->m >= 0 && PyArray_DIM(a->array, 0) != a->m))
+    npy_intp shape[2] = {a->count, a->m};
+    if (!find_strides(a->array, 2, shape, 1, strides))
         return 0;
-    a->m = PyArray_DIM(a->array, 0);
-    a->of_row = PyArray_STRIDE(a->array, 0);
-    a->of_point = PyArray_STRIDE(a->array, 1);
-    return 1;
+    a->of_point = strides[0];
+    a->of_row = strides[1];
+    return self->data->factor == NULL || a->m == PyArray_DIM(self->data->factor, 0);
 }
 
 /* Call func at the points rows(count, n); m is -1 where it is not known yet. Returns 0,
@@ -123,20 +114,15 @@ static int find_columns(answers *a)
 static int ask(fit *self, npy_intp n, npy_intp count, const double *rows, npy_intp m,
                answers *a, double *epsilon)
 {
-    int type = NPY_DOUBLE;
     PyObject *object = callback_call_at_points(&self->func, n, count, rows); /* new */
 
     *a = (answers){.m = m, .count = count};
     if (object == NULL)
         return -1;
-    a->array = real_array(&self->func, object, NPY_ARRAY_ALIGNED | NPY_ARRAY_NOTSWAPPED,
-                          &type); /* new */
-    Py_DECREF(object);
+    a->array = strided_array(&self->func, object /* steals */, epsilon); /* new */
     if (a->array == NULL)
         return -1;
-    if (epsilon != NULL)
-        *epsilon = relative_spacing(type);
-    if (self->data != NULL ? find_rows(self, a) : find_columns(a))
+    if (has_right_shape(self, a))
         return 0;
     wrong_shape(self, a);
     Py_CLEAR(a->array);

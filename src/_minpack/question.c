@@ -73,44 +73,14 @@ static int fill_residuals(worker *w, question *q, int count, int at_trial)
     return 0;
 }
 
-/* Whether the array can be read as one of this shape, and with what strides: of a curve
- * by broadcasting. */
-static int find_strides(answer *a, int ndim, const npy_intp *shape, int broadcasts)
-{
-    int missing = ndim - PyArray_NDIM(a->array);
-
-    if (missing < 0 || (missing > 0 && !broadcasts))
-        return 0;
-    for (int axis = 0; axis < ndim; axis++) {
-        npy_intp size = axis < missing ? 1 : PyArray_DIM(a->array, axis - missing);
-        if (size != shape[axis] && (size != 1 || !broadcasts))
-            return 0;
-        a->strides[axis] = size == 1 ? 0 : PyArray_STRIDE(a->array, axis - missing);
-        if (size == 1
-            && shape[axis] == 1) /* any stride will do: that of contiguous rows */
-            a->strides[axis] = sizeof(double);
-    }
-    return 1;
-}
-
 /* `object` is stolen. */
 static int take_answer(answer *a, PyObject *object, const question *q, int ndim,
                        const npy_intp *shape, int broadcasts)
 {
-    int type = NPY_DOUBLE;
-
-    if (PyArray_CheckExact(object) && PyArray_TYPE((PyArrayObject *)object) == NPY_DOUBLE
-        && PyArray_ISBEHAVED_RO((PyArrayObject *)object)) {
-        a->array = (PyArrayObject *)object; /* the caller's reference */
-    } else {
-        a->array = real_array(&q->function, object,
-                              NPY_ARRAY_ALIGNED | NPY_ARRAY_NOTSWAPPED, &type);
-        Py_DECREF(object);
-        if (a->array == NULL)
-            return -1;
-    }
-    a->epsilon = relative_spacing(type);
-    if (find_strides(a, ndim, shape, broadcasts))
+    a->array = strided_array(&q->function, object /* steals */, &a->epsilon); /* new */
+    if (a->array == NULL)
+        return -1;
+    if (find_strides(a->array, ndim, shape, broadcasts, a->strides))
         return 0;
 
     PyObject *wanted = PyArray_IntTupleFromIntp(ndim, shape); /* new */

@@ -51,23 +51,26 @@ static int evaluate(fit *self, npy_intp n, const double *x, double *epsilon)
     return answer != NULL ? fit_take_answer(self, answer /* steals */, epsilon) : -1;
 }
 
-int fit_evaluate_start(fit *self)
+int fit_evaluate_start(fit *self, int has_epsfcn)
 {
+    lm_differences *d = &self->lm.differences;
+
     self->knows_start = 1;
-    return evaluate(self, PyArray_DIM(self->x, 0), doubles(self->x),
-                    &self->lm.differences.rounding);
+    if (evaluate(self, PyArray_DIM(self->x, 0), doubles(self->x), &d->rounding) < 0)
+        return -1;
+    if (!has_epsfcn)
+        d->epsfcn = d->rounding;
+    return 0;
 }
 
 static int evaluate_residuals(void *who, lm_fit *lm, const double *x)
 {
     fit *self = who;
 
-    if (self->knows_start) {
+    if (self->knows_start)
         self->knows_start = 0;
-    } else {
-        if (evaluate(self, lm->rows.n, x, NULL) < 0)
-            return FIT_FAILED;
-    }
+    else if (evaluate(self, lm->rows.n, x, NULL) < 0)
+        return FIT_FAILED;
     lm->trial = doubles(self->trial);
     return 0;
 }

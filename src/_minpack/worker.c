@@ -93,7 +93,6 @@ static int take_fit(worker *w, slot *own)
     if (i >= b->count)
         return 0;
     load_fit(w, own, i);
-    lm_start_fit(&own->lm);
     return 1;
 }
 
@@ -148,6 +147,7 @@ static void advance(worker *w, slot *own)
             end_fit(w, own);
             if (!take_fit(w, own))
                 return;
+            lm_start_fit(lm);
             break;
         }
     }
@@ -228,8 +228,10 @@ static int serve(worker *w, question *q, int is_jacobian)
 int work_with_python(worker *w)
 {
     Py_BEGIN_ALLOW_THREADS
-    for (int k = 0; k < w->batch->chunk && take_fit(w, &w->slots[k]); k++)
+    for (int k = 0; k < w->batch->chunk && take_fit(w, &w->slots[k]); k++) {
+        lm_start_fit(&w->slots[k].lm);
         advance(w, &w->slots[k]);
+    }
     Py_END_ALLOW_THREADS
     while (!is_stopped(w->batch)) {
         int count = serve(w, &w->residuals, 0);

@@ -10,13 +10,6 @@
 
 enum { PANEL = 4 }; /* columns that are worked on together */
 
-static inline const double *column_of(const matrix *a, int k)
-{
-    if (k < a->n - 1)
-        return a->fjac + k * (size_t)a->ldfjac;
-    return k < a->n ? a->last : a->fvec;
-}
-
 /* MINPACK's pivot: the longest of the columns from j on, by their norms or the squares of
  * these. */
 static inline int longest_column(int j, int n, const double *length)

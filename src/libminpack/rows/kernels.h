@@ -40,6 +40,14 @@ typedef struct matrix {
                         is their difference from fvec over h[j] */
 } matrix;
 
+/* Column k of it; column n are the residuals. */
+static inline const double *column_of(const matrix *a, int k)
+{
+    if (k < a->n - 1)
+        return a->fjac + k * (size_t)a->ldfjac;
+    return k < a->n ? a->last : a->fvec;
+}
+
 /* The factors of a matrix that is overwritten, and the memory to find them. */
 typedef struct {
     int m, n;

@@ -110,17 +110,10 @@ static int is_within_range(double norm)
     return norm == 0 || (norm >= SMALLEST_NORM && norm <= LARGEST_NORM);
 }
 
-static const double *column_of_rows(const lm_rows *rows, int j)
-{
-    if (j == rows->n - 1 && rows->last != NULL)
-        return rows->last;
-    return rows->fjac + j * (size_t)rows->ldfjac;
-}
-
 /* Entry i of column j of the Jacobian. */
 static double entry(const matrix *a, int i, int j)
 {
-    const double *column = j < a->n - 1 ? a->fjac + j * (size_t)a->ldfjac : a->last;
+    const double *column = column_of(a, j);
     return a->h == NULL ? column[i] : (column[i] - a->fvec[i]) / a->h[j];
 }
 
@@ -167,12 +160,11 @@ static void take_top(workspace w, const matrix *a)
 {
     for (int j = 0; j < a->n; j++) {
         double *to = w.top + j * (size_t)a->n;
-        const double *from = j < a->n - 1 ? a->fjac + j * (size_t)a->ldfjac : a->last;
         if (a->h == NULL)
-            memcpy(to, from, (size_t)a->n * sizeof(double));
+            memcpy(to, column_of(a, j), (size_t)a->n * sizeof(double));
         else
             for (int i = 0; i < a->n; i++)
-                to[i] = (from[i] - a->fvec[i]) / a->h[j];
+                to[i] = entry(a, i, j);
     }
 }
 
@@ -236,7 +228,7 @@ static void factor_in_order(lm_rows *rows, lm_state *s, const matrix *a, int by_
             for (int i = 0; i < a->m; i++)
                 to[i] = entry(a, i, j);
         else if (rows->keeps)
-            memcpy(to, column_of_rows(rows, j), m * sizeof(double));
+            memcpy(to, column_of(a, j), m * sizeof(double));
     }
     if (by_reference)
         minpack_reference_factor(f.m, f.n, f.fjac, f.ldfjac, f.ipvt, f.acnorm, f.rdiag,
@@ -254,11 +246,12 @@ void lm_linearize(lm_fit *fit)
 {
     lm_rows *rows = &fit->rows;
     lm_state *s = &fit->state;
+    const double *end = rows->fjac + (rows->n - 1) * (size_t)rows->ldfjac;
     matrix a = {rows->m,
                 rows->n,
                 rows->fjac,
                 rows->ldfjac,
-                column_of_rows(rows, rows->n - 1),
+                rows->last != NULL ? rows->last : end,
                 rows->weighted ? rows->fvec_weighted : rows->fvec,
                 rows->is_raw ? fit->differences.h : NULL};
 
