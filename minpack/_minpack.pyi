@@ -127,9 +127,9 @@ class _Batch:
 
 def batch(
     *,
-    func: Any,
-    Dfun: Any,  # or None
-    args: tuple[Any, ...],  # of a curve (xdata,)
+    func: Any,  # may be a _Program
+    Dfun: Any,  # or None; of a _Program itself
+    args: tuple[Any, ...],  # of a curve (xdata,); of a _Program arrays (B, ...) of data
     is_curve: bool,
     m: int,
     chunk: int,  # fits under way, for each worker
@@ -168,6 +168,62 @@ def batch_stop(batch: _Batch, /) -> None:
 
 def batch_done(batch: _Batch, /) -> int:
     """Count the fits that have ended."""
+
+class _Program:
+    """A capsule: a function as a list of NumPy's own inner loops."""
+
+# What to run, its types such as "dd->d", and the numbers of its operands. Numbers count
+# the parameters, then the leaves, then what instructions compute, in order.
+_Instruction = tuple[np.ufunc | str, str, tuple[int, ...]]
+_Instructions = tuple[_Instruction, ...]
+# A constant, which is read where it is; or data of an array that is bound later: its
+# number, the byte where they begin, the stride in bytes, the type, whether a scalar
+_Leaf = NDArray[Any] | tuple[int, int, int, str, bool]
+_Segment = tuple[
+    int,  # rows of the result, which follow those of the segment before
+    _Instructions,  # for all rows at once: np.matmul
+    _Instructions,  # the values
+    _Instructions,  # what their derivatives need besides
+    int,  # the operand that is the values; a scalar is repeated
+    tuple[int, ...] | None,  # those that are the derivatives, where there are any
+]
+
+def program(
+    n: int,
+    leaves: tuple[_Leaf, ...],
+    scalars: _Instructions,
+    split: int,  # the scalars from here on are for the derivatives alone
+    segments: tuple[_Segment, ...],
+    has_poles: bool = False,  # derivatives above 1e150 stand for infinite ones
+    /,
+) -> _Program:
+    """Build a program.
+
+    What it runs are ufuncs, "cast", "select" and, of scalars, "pow".
+    """
+
+def program_bind(
+    program: _Program,
+    arrays: tuple[NDArray[Any], ...],
+    x: ArrayLike,
+    values: _Vector | None,
+    /,
+) -> tuple[Any, Any] | None:
+    """Make compiled functions of a program and its data: the values, the Jacobian.
+
+    The latter is None where the program has none. Both are for one thread at a time.
+    The result is None where the program's values at x are not `values`.
+    """
+
+def program_values(
+    program: _Program, arrays: tuple[NDArray[Any], ...], x: ArrayLike, /
+) -> _Vector:
+    """Compute what the program does at x: (m,)."""
+
+def program_jacobian(
+    program: _Program, arrays: tuple[NDArray[Any], ...], x: ArrayLike, /
+) -> _Vector:
+    """Compute its derivatives at x: (m, n)."""
 
 def is_compiled(function: Any, name: str, /) -> bool:
     """Whether it is a compiled function; raise where it has another signature."""

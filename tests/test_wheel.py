@@ -110,7 +110,7 @@ def test_the_sdist_holds_the_sources_and_nothing_else(sdist):
 def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     suffix = re.escape(sysconfig.get_config_var("EXT_SUFFIX"))
     allowed = re.compile(
-        rf"minpack/(\w+\.py|py\.typed|_minpack\.pyi|_minpack{suffix})"
+        rf"minpack/((_traced/)?\w+\.py|py\.typed|_minpack\.pyi|_minpack{suffix})"
         r"|minpack-[\w.]+\.dist-info/(METADATA|RECORD|WHEEL|licenses/LICENSE)"
     )
     with zipfile.ZipFile(wheel) as archive:
@@ -119,7 +119,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
             archive.read(n).decode() for n in names if n.endswith("METADATA")
         )
     assert [name for name in names if not allowed.fullmatch(name)] == []
-    assert {f"minpack/{p.name}" for p in ROOT.glob("minpack/*.py")} <= set(names)
+    sources = [*ROOT.glob("minpack/*.py"), *ROOT.glob("minpack/_traced/*.py")]
+    assert {str(source.relative_to(ROOT)) for source in sources} <= set(names)
     needs = re.findall(r"^Requires-Dist: (.*)", texts, re.MULTILINE)
     assert [need for need in needs if "extra ==" not in need] == ["numpy>=2.0"]
 
@@ -132,7 +133,7 @@ def test_the_version_is_the_same_in_every_place_that_has_one(wheel):
 
 
 def test_the_wheel_is_small(wheel):
-    assert wheel.stat().st_size < 200_000
+    assert wheel.stat().st_size < 300_000
 
 
 @pytest.mark.skipif(shutil.which("ldd") is None, reason="no ldd here")

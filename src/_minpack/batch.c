@@ -1,5 +1,6 @@
 #include "batch.h"
 
+#include <fenv.h>
 #include <string.h>
 
 #include "worker.h"
@@ -44,12 +45,51 @@ static int array_or_none(PyObject *object, void *place)
     return 1;
 }
 
+/* A program, whose Jacobian is used where Dfun is the same one, and its data: 0, or -1
+ * with an exception set. */
+static int take_program(batch *b)
+{
+    const program *p = b->program;
+
+    b->is_compiled = 1;
+    b->residuals.address = (void *)program_residuals;
+    b->jacobian.address = (void *)program_jacobian;
+    if (b->analytic && (b->Dfun != b->func || !p->has_jacobian)) {
+        PyErr_SetString(PyExc_ValueError, "Dfun must be the program, with derivatives");
+        return -1;
+    }
+    if (p->m != b->fit.rows.m || p->n != PyArray_DIM(b->x, 1)
+        || PyTuple_GET_SIZE(b->args) < p->narrays) {
+        PyErr_Format(PyExc_ValueError,
+                     "the program has m = %d, n = %d and reads %d arrays; the batch has "
+                     "m = %d, n = %zd and %zd arrays",
+                     p->m, p->n, p->narrays, b->fit.rows.m,
+                     (Py_ssize_t)PyArray_DIM(b->x, 1), PyTuple_GET_SIZE(b->args));
+        return -1;
+    }
+    for (int k = 0; k < p->narrays; k++) {
+        PyArrayObject *rows =
+            (PyArrayObject *)PyTuple_GET_ITEM(b->args, k); /* borrowed */
+        if (!PyArray_Check(rows) || PyArray_NDIM(rows) < 1
+            || PyArray_DIM(rows, 0) != PyArray_DIM(b->x, 0)) {
+            PyErr_Format(PyExc_ValueError, "args[%d] must be an array of a row a fit", k);
+            return -1;
+        }
+        if (program_check_array(p, k, rows, 1) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* Whether the functions are compiled. Both of them must be, or none. */
 static int take_functions(batch *b, PyObject *func, PyObject *Dfun)
 {
     b->analytic = Dfun != Py_None;
     b->func = Py_NewRef(func);
     b->Dfun = Py_NewRef(Dfun);
+    b->program = program_of(func);
+    if (b->program != NULL)
+        return take_program(b);
     b->is_compiled = compiled_take_both(&b->residuals, func, b->is_curve ? "f" : "func",
                                         &b->jacobian, Dfun, b->is_curve ? "jac" : "Dfun");
     return b->is_compiled < 0 ? -1 : 0;
@@ -118,10 +158,13 @@ PyObject *batch_work(PyObject *module, PyObject *capsule)
     if (b == NULL || worker_init(&w, b) < 0)
         goto fail;
     if (b->is_compiled) {
+        fexcept_t flags; /* as found, whatever the functions do to them */
         Py_BEGIN_ALLOW_THREADS
+        fegetexceptflag(&flags, FE_ALL_EXCEPT);
         work_without_python(&w);
+        fesetexceptflag(&flags, FE_ALL_EXCEPT);
         Py_END_ALLOW_THREADS
-        status = 0;
+        status = PyErr_Occurred() ? -1 : 0; /* a function may have taken the lock */
     } else {
         status = work_with_python(&w);
     }

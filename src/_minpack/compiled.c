@@ -144,6 +144,8 @@ static int take_capsule(compiled *self, PyObject *capsule, const char *name,
 
     if (signature == NULL && PyErr_Occurred())
         return -1;
+    if (signature != NULL && strncmp(signature, "minpack.", 8) == 0) /* our own kinds */
+        return wrong_signature(name, kind, signature);
     /* A name that is no signature, as "module.function", says nothing of it. */
     if (signature != NULL && strchr(signature, '(') != NULL
         && check_signature(signature, name, kind) < 0)

@@ -1,5 +1,8 @@
 #include "compiled_fit.h"
 
+#include "program.h"
+
+#include <fenv.h>
 #include <math.h>
 
 /* --- Arguments ------------------------------------------------------------- */
@@ -128,6 +131,87 @@ static int jacobian(void *who, lm_fit *lm)
     return goes_on(self);
 }
 
+/* fvec := the trial residuals. Both arrays are ours alone: they change places. */
+static int accept_trial(void *who, lm_fit *lm)
+{
+    fit *self = who;
+    PyArrayObject *accepted = self->trial;
+
+    self->trial = self->fvec;
+    self->fvec = accepted;
+    lm->rows.fvec = doubles(self->fvec);
+    lm->own_trial = doubles(self->trial);
+    return 0;
+}
+
+/* --- Programs ---------------------------------------------------------------- */
+
+/* Rows that are weighed while they are in the cache */
+#define TOGETHER 1024
+
+/* The run of a program that takes the place of a compiled function, or NULL. */
+static program_run *run_of(const compiled_part *part)
+{
+    return part->func.address == (void *)program_residuals ? part->func.user_data : NULL;
+}
+
+static int residuals_of_program(void *who, lm_fit *lm, const double *x)
+{
+    fit *self = who;
+    program_run *run = run_of(self->compiled);
+    int m = lm->rows.m;
+
+    program_values_at(run, x);
+    for (int first = 0; first < m; first += TOGETHER) {
+        int count = m - first < TOGETHER ? m - first : TOGETHER;
+        double *to = lm->own_trial + first;
+        program_value_rows(run, first, count, to);
+        if (self->data != NULL)
+            data_weigh_value_rows(self->data, m, first, count, to);
+    }
+    return goes_on(self);
+}
+
+/* lm_linearize asks for the rows. */
+static int jacobian_of_program(void *who, lm_fit *lm)
+{
+    fit *self = who;
+
+    program_derivatives_at(run_of(self->compiled), lm->state.x);
+    return goes_on(self);
+}
+
+static void rows_of_program(void *who, int first, int count, double *to, int ldto)
+{
+    fit *self = who;
+
+    program_derivative_rows(run_of(self->compiled), first, count, to, ldto);
+    if (self->data != NULL)
+        data_weigh_derivative_rows(self->data, first, count, self->lm.rows.n, to, ldto);
+}
+
+/* Whether the data have errors that belong together. */
+static int has_covariance(const fit *self)
+{
+    return self->data != NULL && self->data->factor != NULL;
+}
+
+/* The hooks of a program, which computes rows when they are asked for. */
+static void use_program(fit *self, lm_hooks *hooks)
+{
+    if (has_covariance(self))
+        return;
+    hooks->residuals = residuals_of_program;
+    if (!self->analytic || self->shows_arrays || self->lm.rows.keeps
+        || self->observer != NULL)
+        return;
+    hooks->jacobian = jacobian_of_program;
+    self->lm.rows.source = rows_of_program;
+    self->lm.rows.source_who = self;
+}
+
+/* --- The whole ---------------------------------------------------------------- */
+
 /* The residuals, which are NaN until they are evaluated, and room for the next ones. */
 static int allocate_residuals(fit *self, npy_intp m)
 {
@@ -145,19 +229,25 @@ int fit_run_compiled(fit *self, const compiled_part *part, npy_intp m,
                      PyArrayObject *diag)
 {
     interrupt signals;
+    fexcept_t flags; /* as found, whatever the functions do to them */
     lm_hooks hooks = {
         .residuals = residuals,
         .jacobian = self->analytic ? jacobian : NULL,
+        .accept = accept_trial,
     };
 
     if (allocate_residuals(self, m) < 0 || fit_allocate(self, m, diag) < 0)
         return -1;
     self->compiled = part;
     self->unlocked = &signals;
+    if (run_of(part) != NULL)
+        use_program(self, &hooks);
     interrupt_start(&signals);
+    fegetexceptflag(&flags, FE_ALL_EXCEPT);
     int status = fit_run_hooks(self, hooks);
+    fesetexceptflag(&flags, FE_ALL_EXCEPT);
     interrupt_end(&signals);
-    return status;
+    return PyErr_Occurred() ? -1 : status; /* a function may have taken the lock */
 }
 
 int fit_run_residuals(fit *self, const compiled_part *part, int is_compiled, int count,

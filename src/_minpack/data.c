@@ -127,20 +127,39 @@ static void substitute_forward(npy_intp m, const double *factor, npy_intp column
     }
 }
 
-void data_weigh_values(const data *self, npy_intp m, double *values)
+void data_weigh_value_rows(const data *self, npy_intp m, npy_intp first, npy_intp count,
+                           double *values)
 {
     const double *y = doubles(self->y);
     const double *w = self->weights != NULL ? doubles(self->weights) : NULL;
 
     if (PyArray_SIZE(self->y) == m) {
-        weigh_residuals(m, values, y, w, NULL, values);
+        weigh_residuals(count, values, y + first, w != NULL ? w + first : NULL, NULL,
+                        values);
     } else { /* one datum for all values */
         double weight = w != NULL ? *w : 1.0;
-        for (npy_intp i = 0; i < m; i++)
+        for (npy_intp i = 0; i < count; i++)
             values[i] = (values[i] - *y) * weight;
     }
+}
+
+void data_weigh_values(const data *self, npy_intp m, double *values)
+{
+    data_weigh_value_rows(self, m, 0, m, values);
     if (self->factor != NULL)
         substitute_forward(m, doubles(self->factor), 1, values, m);
+}
+
+void data_weigh_derivative_rows(const data *self, npy_intp first, npy_intp count,
+                                npy_intp n, double *fjac, npy_intp ldfjac)
+{
+    if (self->weights == NULL)
+        return;
+    const double *w = doubles(self->weights);
+    npy_intp step = PyArray_SIZE(self->weights) != 1;
+    for (npy_intp j = 0; j < n; j++)
+        for (npy_intp i = 0; i < count; i++)
+            fjac[i + j * ldfjac] *= w[(first + i) * step];
 }
 
 void data_weigh_derivatives(const data *self, npy_intp m, npy_intp n, double *fjac,
@@ -148,13 +167,7 @@ void data_weigh_derivatives(const data *self, npy_intp m, npy_intp n, double *fj
 {
     if (self->factor != NULL)
         substitute_forward(m, doubles(self->factor), n, fjac, ldfjac);
-    if (self->weights == NULL)
-        return;
-    const double *w = doubles(self->weights);
-    npy_intp step = PyArray_SIZE(self->weights) != 1;
-    for (npy_intp j = 0; j < n; j++)
-        for (npy_intp i = 0; i < m; i++)
-            fjac[i + j * ldfjac] *= w[i * step];
+    data_weigh_derivative_rows(self, 0, m, n, fjac, ldfjac);
 }
 
 /* Whether to give up the lock for a substitution: all that it touches is ours alone. */

@@ -40,6 +40,11 @@ void data_weigh_jacobian(const data *self, npy_intp m, npy_intp n, double *fjac,
 /* The arithmetic of the two, which needs no lock: on m values of f, where they are, and
  * on the derivatives. */
 void data_weigh_values(const data *self, npy_intp m, double *values);
+/* The same on some of the rows, where there is no covariance of the data. */
+void data_weigh_value_rows(const data *self, npy_intp m, npy_intp first, npy_intp count,
+                           double *values);
+void data_weigh_derivative_rows(const data *self, npy_intp first, npy_intp count,
+                                npy_intp n, double *fjac, npy_intp ldfjac);
 void data_weigh_derivatives(const data *self, npy_intp m, npy_intp n, double *fjac,
                             npy_intp ldfjac);
 

@@ -9,6 +9,7 @@
 #include "least_squares.h"
 #include "leastsq.h"
 #include "minpack.h"
+#include "program.h"
 
 /* The instruction sets whose kernels run here, the best last, as a new tuple. */
 static PyObject *instruction_sets(PyObject *module, PyObject *unused)
@@ -59,6 +60,12 @@ static PyMethodDef methods[] = {
      "Whether a function is a compiled one; its name is for messages."},
     {"batch_work", batch_work, METH_O, "Take fits until none is left."},
     {"batch_stop", batch_stop, METH_O, "Let the workers end at their next evaluation."},
+    {"program", program_new, METH_VARARGS,
+     "A traced function from its instructions; see _minpack.pyi."},
+    {"program_bind", program_bind, METH_VARARGS,
+     "A program as compiled functions of some data."},
+    {"program_values", program_values, METH_VARARGS, "What a program computes at x."},
+    {"program_jacobian", program_derivatives, METH_VARARGS, "Its derivatives at x."},
     {"batch_done", batch_done, METH_O, "How many fits of a batch have ended."},
     {"instruction_sets", instruction_sets, METH_NOARGS,
      "The instruction sets whose fast kernels run here, the best last."},
@@ -68,7 +75,7 @@ static PyMethodDef methods[] = {
 static int execute(PyObject *module)
 {
     (void)module;
-    return PyArray_ImportNumPyAPI();
+    return PyArray_ImportNumPyAPI() < 0 ? -1 : PyUFunc_ImportUFuncAPI();
 }
 
 static PyModuleDef_Slot slots[] = {

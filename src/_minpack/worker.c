@@ -287,8 +287,15 @@ static int compiled_jacobian(void *who, lm_fit *lm)
 }
 
 /* The last argument of a compiled function for fit i. */
-static void *user_data_of(const batch *b, npy_intp i)
+static void *user_data_of(worker *w, npy_intp i)
 {
+    const batch *b = w->batch;
+
+    for (int k = 0; b->program != NULL && k < b->program->narrays; k++)
+        program_run_base(w->run, k,
+                         row_of((PyArrayObject *)PyTuple_GET_ITEM(b->args, k), i));
+    if (b->program != NULL)
+        return w->run;
     if (b->data != NULL)
         return (void *)row_of(b->data, i);
     if (b->residuals.user_data != NULL || b->x_rows == NULL)
@@ -306,7 +313,7 @@ void work_without_python(worker *w)
     };
 
     while (!is_stopped(b) && take_fit(w, own)) {
-        w->user_data = user_data_of(b, own->fit);
+        w->user_data = user_data_of(w, own->fit);
         if (lm_run(&own->lm, &hooks, w) == STOPPED)
             return;
         end_fit(w, own);
@@ -409,6 +416,10 @@ int worker_init(worker *w, batch *b)
     d.memory = (char *)(((uintptr_t)w->memory + 63) / 64 * 64);
     d.used = 0;
     lay_out(w, &d);
+    if (b->program != NULL) {
+        w->run = program_run_new(b->program);
+        return w->run == NULL ? -1 : 0;
+    }
     question_init(&w->residuals, b, b->func, b->is_curve ? "f" : "func");
     question_init(&w->jacobian, b, b->Dfun, b->is_curve ? "jac" : "Dfun");
     return 0;
@@ -420,5 +431,6 @@ void worker_clear(worker *w)
         return;
     question_clear(&w->residuals);
     question_clear(&w->jacobian);
+    program_run_free(w->run);
     PyMem_Free(w->memory);
 }

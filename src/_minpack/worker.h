@@ -10,6 +10,7 @@
 #include "compiled.h"
 #include "data.h"
 #include "minpack.h"
+#include "program.h"
 #include "question.h"
 
 /* What all workers share. Only the last group changes once it has been made, and of the
@@ -27,7 +28,9 @@ typedef struct batch {
     /* References are ours, or NULL. */
     PyObject *func;
     PyObject *Dfun;
-    PyObject *args; /* tuple; of a curve (xdata,) */
+    PyObject *args; /* tuple; of a curve (xdata,); of a program its arrays, a row of
+                       each for each fit */
+    const program *program; /* borrowed: func is one; or NULL */
     compiled residuals;
     compiled jacobian;
     /* One row for each fit, or one with a stride of zero for all; float64 or float32 */
@@ -75,6 +78,7 @@ typedef struct worker {
     double *derivatives; /* (m, n) of a compiled model before those that are masked
                             are left out, or NULL */
     void *user_data;     /* of the fit that a compiled model is called for */
+    program_run *run;    /* that user_data then is, or NULL */
     double *cov_work;    /* (n, n) */
     double *x_trial;     /* (chunk, n) */
     question residuals;

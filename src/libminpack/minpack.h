@@ -164,6 +164,11 @@ typedef struct lm_rows {
     double *copy;          /* (m, n) work space where keeps is 1, or NULL */
     void *scratch;         /* lm_rows_scratch(rows) bytes of work space; what
                               lm_linearize leaves there must last until lm_finish */
+    /* Writes rows of the Jacobian at x, `count` of them from `first` on, to to(ldto, n).
+     * lm_linearize asks for blocks of them where it needs no more, and leaves fjac as it
+     * is. NULL: the Jacobian is in fjac. */
+    void (*source)(void *who, int first, int count, double *to, int ldto);
+    void *source_who;
 
     /* Their memory: not for the driver */
     int path, dependent, signs_open, is_raw;

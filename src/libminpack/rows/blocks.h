@@ -53,6 +53,9 @@ static inline prospect prospect_of(const matrix *a, int start, int rows)
 {
     prospect p = {a, start + rows < a->m ? start + rows : start, 0};
 
+    if (a->source != NULL) /* the residuals alone */
+        p.column = a->n;
+
     return p;
 }
 
@@ -82,6 +85,13 @@ static inline void take_block(workspace w, const matrix *a, int start, int count
     double *fvec = w.block + a->n * w.lda;
 
     take_rows(count, a->fvec + start, fvec);
+    if (a->source != NULL) {
+        a->source->source(a->source->source_who, start, count, w.block, (int)w.lda);
+        for (int k = 0; k < a->n; k++)
+            for (int i = count; i < (int)lm_padded(count); i++)
+                w.block[i + k * w.lda] = 0;
+        return;
+    }
     for (int k = 0; k < a->n; k++) {
         const double *from = column_of(a, k) + start;
         double *to = w.block + k * w.lda;

@@ -38,6 +38,7 @@ typedef struct matrix {
     const double *fvec;
     const double *h; /* NULL: the Jacobian; else residuals, and column j of the Jacobian
                         is their difference from fvec over h[j] */
+    const lm_rows *source; /* NULL; else who writes the rows, which are not here */
 } matrix;
 
 /* Column k of it; column n are the residuals. */

@@ -150,7 +150,7 @@ static matrix rows_of(const matrix *a, int start, int count)
 static matrix block_of(workspace w, int n, int count)
 {
     double *last = w.block + (n - 1) * w.lda;
-    matrix block = {count, n, w.block, (int)w.lda, last, last + w.lda, NULL};
+    matrix block = {count, n, w.block, (int)w.lda, last, last + w.lda, NULL, NULL};
 
     return block;
 }
@@ -165,7 +165,7 @@ static void find_products(workspace w, const matrix *a)
         int count = a->m - start < rows ? a->m - start : rows;
         matrix block = rows_of(a, start, count);
         prospect next = prospect_of(a, start, rows);
-        if (a->h != NULL) {
+        if (a->h != NULL || a->source != NULL) {
             take_block(w, a, start, count);
             block = block_of(w, n, count);
         }

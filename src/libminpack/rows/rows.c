@@ -123,7 +123,7 @@ static int are_within_range(const matrix *a, const double *square)
 {
     for (int j = 0; j < a->n; j++) {
         double norm = sqrt(square[j]);
-        if (!is_within_range(norm))
+        if (!is_within_range(norm) || (norm == 0 && a->source != NULL))
             return 0;
         for (int i = 0; norm == 0 && i < a->m; i++)
             if (entry(a, i, j) != 0)
@@ -158,6 +158,10 @@ static int is_dependent(workspace w, int n, const double *acnorm, const int *ipv
 /* The first n rows of J, for the signs: see orient.c. */
 static void take_top(workspace w, const matrix *a)
 {
+    if (a->source != NULL) {
+        a->source->source(a->source->source_who, 0, a->n, w.top, a->n);
+        return;
+    }
     for (int j = 0; j < a->n; j++) {
         double *to = w.top + j * (size_t)a->n;
         if (a->h == NULL)
@@ -242,6 +246,13 @@ static void factor_in_order(lm_rows *rows, lm_state *s, const matrix *a, int by_
                    n * sizeof(double));
 }
 
+/* The whole Jacobian to fjac, if somebody writes it. */
+static void take_from_source(const lm_rows *rows)
+{
+    if (rows->source != NULL)
+        rows->source(rows->source_who, 0, rows->m, rows->fjac, rows->ldfjac);
+}
+
 void lm_linearize(lm_fit *fit)
 {
     lm_rows *rows = &fit->rows;
@@ -253,15 +264,22 @@ void lm_linearize(lm_fit *fit)
                 rows->ldfjac,
                 rows->last != NULL ? rows->last : end,
                 rows->weighted ? rows->fvec_weighted : rows->fvec,
-                rows->is_raw ? fit->differences.h : NULL};
+                rows->is_raw ? fit->differences.h : NULL,
+                NULL};
 
     rows->signs_open = 0;
+    if (rows->source != NULL && rows->path == FREE && rows->m > MANY && !rows->keeps)
+        a.source = rows;
+    else
+        take_from_source(rows);
     if (rows->path == FREE) {
         double fnorm = rows->weighted ? lm_rows_norm(rows, a.fvec) : s->fnorm;
         switch (factor_freely(rows, s, &a, fnorm)) {
         case FACTORED:
             return;
         case OUT_OF_RANGE:
+            if (a.source != NULL)
+                take_from_source(rows);
             factor_in_order(rows, s, &a, 1);
             return;
         case NEARLY_DEPENDENT: /* from now on */
