@@ -25,6 +25,7 @@ from minpack._curve_fit import curve_fit
 from minpack._least_squares import least_squares
 from minpack._leastsq import leastsq
 from minpack._result import OptimizeResult
+from minpack._traced.traced import traced
 
 __all__ = [
     "BatchResult",
@@ -36,5 +37,6 @@ __all__ = [
     "least_squares",
     "leastsq",
     "leastsq_batch",
+    "traced",
 ]
 __version__ = "0.1.0"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,9 @@ _POSITIONAL = (
 
 def parameter_names(f: Callable[..., Any]) -> list[str]:
     """Return the names of the parameters of a model ``f(xdata, a, b, ...)``."""
+    if type(f) is FunctionType and not f.__dict__:  # no __wrapped__ nor __signature__
+        code = f.__code__
+        return list(code.co_varnames[1 : code.co_argcount])
     try:
         parameters = inspect.signature(f).parameters.values()
     except (TypeError, ValueError):

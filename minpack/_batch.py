@@ -27,6 +27,7 @@ from minpack._batch_data import (
     xdata_of_compiled,
 )
 from minpack._batch_run import run_batch
+from minpack._traced.traced import untraced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +55,7 @@ def curve_fit_batch(
     gtol: float = 0.0,
     workers: int | None = None,
     progress: bool = False,
+    trace: bool = True,
 ) -> BatchResult:
     """Fit one model to many sets of data, many at a time.
 
@@ -115,17 +117,21 @@ def curve_fit_batch(
         than there are fits. The results do not depend on it.
     progress : bool, optional
         Whether to show how many fits are done, with tqdm if there is one.
+    trace : bool, optional
+        Whether to try to run `f` without Python, as `traced` does: it is called for
+        some fits and once to be recorded, and then no more. Where it cannot be
+        recorded, it is called for all fits. The result is the same to the bit.
 
     Returns
     -------
     BatchResult
         Arrays ``x`` (B, n), ``cov`` (B, n, n), ``cost``, ``nfev``, ``ier``,
-        ``success`` and ``active_mask``, and ``message(i)``.
+        ``success`` and ``active_mask``, ``traced``, and ``message(i)``.
 
     Raises
     ------
     TypeError
-        If an argument is of the wrong type.
+        If an argument is of the wrong type, or an `f` from `traced` cannot be traced.
     ValueError
         If shapes do not agree, if bounds or a start that all fits share are
         inconsistent, or if `f` or `jac` does not broadcast.
@@ -135,6 +141,9 @@ def curve_fit_batch(
     A fit that fails raises nothing and leaves the others alone: it has its `ier` (0
     bad input, 9 not finite), and NaN where there is no result. An exception in `f` or
     `jac` ends all of them and passes unchanged.
+
+    Where there is no `jac`, an `f` from `traced` runs without Python and with its exact
+    derivatives. It need not broadcast: it is recorded for one fit.
 
     Beside its arguments and results a batch needs memory for the fits under way
     alone, about half a megabyte for each worker and what `f` takes for as many.
@@ -197,14 +206,19 @@ def curve_fit_batch(
         if array.dtype != bool:
             raise TypeError(f"mask must be of booleans, not {array.dtype}")
         left_out = per_fit("mask", array, count, m, contiguous=True)
-    data = None
+    data = model = None
     if compiled:
         x, x_rows = None, xdata_of_compiled(xdata, y.shape)
         data = None if user_data is None else data_rows(user_data, count)
     else:
         x, x_rows = shared_or_rows(xdata, y.shape)
         tried = some_fits(start, lower, upper, left_out, m)
-        if tried:
+        if tried and trace and jac is None:
+            from minpack._traced.batch import trace_curve
+
+            model = trace_curve(f, x, x_rows, start, tried, m)
+        f = untraced(f)
+        if tried and model is None:
             f, jac = check_broadcasting(
                 f, jac, x, x_rows, start, lower, upper, tried, m
             )
@@ -212,7 +226,7 @@ def curve_fit_batch(
         f, jac, (x,), start, lower, upper, limits, workers, progress,
         is_curve=True, m=m, x_rows=x_rows, ydata=y, weights=weights, sigma=scale,
         mask=left_out, user_data=data, scales_cov=not absolute_sigma,
-        compiled=compiled,
+        compiled=compiled, model=model,
     )  # fmt: skip
 
 
@@ -231,6 +245,7 @@ def leastsq_batch(
     bounds: Any = (-np.inf, np.inf),
     workers: int | None = None,
     progress: bool = False,
+    trace: bool = True,
 ) -> BatchResult:
     """Minimize many sums of squares of m functions of n parameters, many at a time.
 
@@ -270,12 +285,16 @@ def leastsq_batch(
         never more than there are fits. The results do not depend on it.
     progress : bool, optional
         Whether to show how many fits are done, with tqdm if there is one.
+    trace : bool, optional
+        Whether to try to run `func` without Python, as `traced` does, by a record of
+        one call for all fits. Where it cannot be recorded, it is called for all fits.
+        The result is the same to the bit.
 
     Returns
     -------
     BatchResult
         Arrays ``x`` (B, n), ``cov`` (B, n, n), ``cost``, ``nfev``, ``ier``,
-        ``success`` and ``active_mask``, and ``message(i)``.
+        ``success`` and ``active_mask``, ``traced``, and ``message(i)``.
 
     Raises
     ------
@@ -289,7 +308,8 @@ def leastsq_batch(
     -----
     A fit that fails raises nothing and leaves the others alone; see
     `curve_fit_batch`. An exception in a Python function ends all of them and passes
-    unchanged.
+    unchanged. Where there is no `Dfun`, a `func` from `traced` runs without Python and
+    with its exact derivatives.
 
     Examples
     --------
@@ -320,15 +340,17 @@ def leastsq_batch(
     limits = read_limits(maxfev, ftol, xtol, gtol)
     extra = args if isinstance(args, tuple) else (args,)
     compiled = _minpack.is_compiled(func, "func")
-    data = None
+    data = model = None
     if compiled:
         if extra:
             raise TypeError(
                 "args are for Python functions: a compiled func is given user_data"
             )
         if m is None:
-            raise TypeError("m is needed: a compiled func does not tell how many "
-                            "residuals it computes")  # fmt: skip
+            raise TypeError(
+                "m is needed: a compiled func does not tell how many residuals it "
+                "computes"
+            )
         data = None if user_data is None else data_rows(user_data, count)
     else:
         check_callable("func", func)
@@ -336,8 +358,13 @@ def leastsq_batch(
             check_callable("Dfun", Dfun)
         if user_data is not None:
             raise TypeError("user_data is for compiled functions: use args")
+        given, func = func, untraced(func)
         if m is None:
             m = residual_count(func, start, extra) if count else n
+        if trace and Dfun is None and count:
+            from minpack._traced.batch import trace_residuals
+
+            model = trace_residuals(given, start, extra, m)
     m = count_argument("m", m)
     if m < n:
         raise ValueError(
@@ -347,4 +374,5 @@ def leastsq_batch(
     return run_batch(
         func, Dfun, extra, start, lower, upper, limits, workers, progress,
         is_curve=False, m=m, user_data=data, scales_cov=False, compiled=compiled,
+        model=model,
     )  # fmt: skip

@@ -43,6 +43,8 @@ class BatchResult:
         Where there is a solution: `ier` is 1 to 4.
     active_mask : ndarray of int, shape (B, n)
         -1 or 1 where a parameter is at its lower or upper bound, else 0.
+    traced : bool
+        Whether the fits ran without Python, by a record of the function.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class BatchResult:
         ier: NDArray[np.intc],
         active_mask: NDArray[np.intc],
         limits: dict[str, Any],
+        traced: bool = False,
     ) -> None:
         self.x = x
         self.cov = cov
@@ -62,6 +65,7 @@ class BatchResult:
         self.ier = ier
         self.success: NDArray[np.bool_] = np.isin(ier, list(SUCCESS))
         self.active_mask = active_mask
+        self.traced = traced
         self._limits = limits
 
     def message(self, i: int) -> str:

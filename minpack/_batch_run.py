@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from minpack._traced.batch import Model
+
     Array = NDArray[Any]
 
 _CHUNK_BYTES = 1 << 19  # of a worker: a quarter of the cache that one core has today
@@ -41,11 +43,21 @@ def run_batch(
     *,
     m: int,
     compiled: bool = False,
+    model: Model | None = None,
     **options: Any,
 ) -> BatchResult:
-    """Run a batch; `x` holds the starts, and then the results."""
+    """Run a batch; `x` holds the starts, and then the results.
+
+    A `model` that has been traced takes the place of the functions.
+    """
     count, n = x.shape
-    default = (200 if Dfun is None else 100) * (n + 1)
+    jac = Dfun
+    if model is not None:
+        func, args = model.program, model.rows
+        jac = model.program if model.is_exact else None
+        compiled = True
+        options["x_rows"] = None
+    default = (200 if jac is None else 100) * (n + 1)
     if lower is not None:  # as in curve_fit and least_squares
         default = 100 * n
         options["trials_only"] = True
@@ -68,16 +80,16 @@ def run_batch(
     optional = ("ydata", "x_rows", "weights", "sigma", "mask", "user_data")
     arguments: dict[str, Any] = dict.fromkeys(optional) | {"trials_only": False}
     arguments |= options | results | limits
-    batch = _minpack.batch(
-        func=func, Dfun=Dfun, args=args, m=m, chunk=chunk, lower=lower, upper=upper,
-        **arguments,
-    )  # fmt: skip
+    arguments |= {"func": func, "Dfun": jac, "args": args, "m": m}
+    batch = _minpack.batch(chunk=chunk, lower=lower, upper=upper, **arguments)
     if workers == 1 and not compiled and not progress:
         _minpack.batch_work(batch)
     else:
         _work_in_threads(batch, count, workers, progress)
     active_mask = results.pop("active")
-    return BatchResult(**results, active_mask=active_mask, limits=limits)
+    return BatchResult(
+        **results, active_mask=active_mask, limits=limits, traced=model is not None
+    )
 
 
 def _chunk(m: int, n: int) -> int:

@@ -34,6 +34,7 @@ from minpack._status import (
     idle_parameters,
     message,
 )
+from minpack._traced.traced import Traced
 from minpack._workers import is_one
 
 if TYPE_CHECKING:  # numpy.typing would be most of what importing minpack costs
@@ -46,6 +47,7 @@ if TYPE_CHECKING:  # numpy.typing would be most of what importing minpack costs
     _Vector = NDArray[np.float64]
 
 _UNBOUNDED = (-np.inf, np.inf)
+_FLOAT64 = np.dtype(np.float64)
 
 _ARRAYS = (list, tuple, np.ndarray)
 
@@ -263,6 +265,9 @@ def curve_fit(
     An exception in `f` or `jac` ends the fit at once and passes unchanged. What they
     return is never changed where they have kept it.
 
+    Where there is no callable `jac`, an `f` from `traced` runs without Python. Its
+    exact derivatives take the place of `jac` unless that names differences.
+
     A compiled function is one as `leastsq` takes it, with the signature ::
 
         int f(int m, int n, const double *x, double *values, void *user_data)
@@ -310,6 +315,9 @@ def curve_fit(
     >>> print(np.sqrt(np.diag(pcov)).round(4))
     [0.0071 0.0046 0.007 ]
     """
+    model: Traced | None = None
+    if type(f) is Traced:
+        model, f = f, f.function
     check_method(method)
     if check_finite is None:
         check_finite = nan_policy is None
@@ -343,17 +351,35 @@ def curve_fit(
     if kwargs or as_least_squares:
         options = _options(kwargs, np.size(p0), as_least_squares)
 
-    fit = _minpack.curve_fit(
-        f, xdata, ydata, p0, sigma, factor, jac, lower, upper,
-        absolute_sigma, check_finite, full_output, user_data, vectorized,
-        *options,
-    )  # fmt: skip
+    bound = None
+    has_jacobian = jac is not None and not isinstance(jac, str)
+    if (
+        model is not None
+        and not has_jacobian
+        and jac != "cs"
+        and user_data is None
+        and not vectorized
+    ):
+        bound = model.bind_curve(xdata, p0, ydata.size)
+    data = (ydata, p0, sigma, factor)
+    flags = (absolute_sigma, check_finite, full_output)
+    rest: tuple[Any, ...] = (lower, upper, *flags, user_data, vectorized, *options)
+    if bound is None:
+        fit = _minpack.curve_fit(f, xdata, *data, jac, *rest)
+        is_exact = has_jacobian or jac == "cs"
+    else:
+        fit = bound.solve(
+            lambda f, exact, m: _minpack.curve_fit(
+                f, xdata, *data, exact if jac is None else jac, *rest
+            )
+        )
+        is_exact = jac is None and bound.jacobian is not None
     popt, pcov, info, known, idle = fit[:5]
     observer = options[-1]
 
     def reason(fvec: _Vector | None = None) -> str:
-        why = _reason(info, options, popt.size, jac)
-        if jac is None or isinstance(jac, str):
+        why = _reason(info, options, popt.size, is_exact)
+        if not has_jacobian:
             return why
         return why + advice_on_jacobian(info, "jac", popt, p0, fvec)
 
@@ -371,7 +397,7 @@ def curve_fit(
         "fvec": fvec, "nfev": nfev, "njev": njev,
         "fjac": fjac, "ipvt": ipvt, "qtf": qtf,
     }  # fmt: skip
-    if jac is None:
+    if jac is None and not is_exact:
         del infodict["njev"]
     if active_mask is not None:
         infodict["active_mask"] = active_mask
@@ -457,6 +483,8 @@ _MASKED = (
 
 def _floats(values: Any, name: str) -> _Vector:
     """Return float64 numbers, and lose nothing on the way."""
+    if type(values) is np.ndarray and values.dtype is _FLOAT64:
+        return values
     refuse_masked(name, values, _MASKED)
     try:
         array = np.asarray(values)
@@ -543,13 +571,13 @@ def _errors(sigma: Any, m: int) -> tuple[Any, NDArray[Any] | None]:
     raise ValueError("sigma must be a covariance matrix, which is positive definite")
 
 
-def _reason(info: int | None, options: tuple[Any, ...], n: int, jac: Any) -> str:
+def _reason(info: int | None, options: tuple[Any, ...], n: int, is_exact: bool) -> str:
     """Say why the fit ended."""
     if info is None:
         return "Stopped by the callback."
     named = dict(zip(_OPTIONS, options, strict=True))
     maxfev = operator.index(named["maxfev"]) if named["maxfev"] else 0
     if maxfev <= 0:
-        maxfev = (100 if callable(jac) or jac == "cs" else 200) * (n + 1)
+        maxfev = (100 if is_exact else 200) * (n + 1)
     limits = {name: named[name] for name in ("ftol", "xtol", "gtol", "factor")}
     return message(info, maxfev=maxfev, function="f", start="p0", **limits)

@@ -24,6 +24,7 @@ from minpack._status import (
     idle_parameters,
     stopped_by_function,
 )
+from minpack._traced.traced import Traced
 from minpack._workers import is_one, mapping
 
 if TYPE_CHECKING:  # numpy.typing would be most of what importing minpack costs
@@ -243,6 +244,9 @@ def least_squares(
     rho''`` and the residual by ``rho' / sqrt(w)`` [3]_, where w is at least
     ``0.8 * rho'``. The gradient is exact; the bound keeps outliers in the model.
 
+    A `fun` from `traced` runs without Python where `jac` names differences. '2-point'
+    then stands for its exact derivatives.
+
     `fun` and a callable `jac` may be compiled functions, both of them, as `leastsq`
     takes them. The fit runs without Python, but for the calls of `callback` and of a
     callable `loss`, and other threads run meanwhile. Where a function returns a
@@ -315,19 +319,41 @@ def least_squares(
     if callback is not None or verbose != 0:
         observer = Observer(callback, verbose)
 
-    arguments = (
-        fun, start, jac, lower, upper, ftol, xtol, gtol, diag, loss, f_scale,
-        steps, limit, args, dict(kwargs) if kwargs else None, m, user_data,
-        observer, vectorized,
-    )  # fmt: skip
-    if is_one(workers):
-        fit = _minpack.least_squares(*arguments, None)
+    options = (lower, upper, ftol, xtol, gtol, diag, loss, f_scale, steps, limit)
+    kwargs = dict(kwargs) if kwargs else None
+    bound = None
+    has_jacobian = is_exact = not isinstance(jac, str)
+    if type(fun) is Traced:
+        if (
+            jac in ("2-point", "3-point")
+            and is_one(workers)
+            and m is None
+            and user_data is None
+            and not vectorized
+        ):
+            bound = fun.bind_residuals(start, tuple(args), kwargs)
+        fun = fun.function
+    if bound is not None:
+
+        def run(fun: Any, exact: Any, m: int) -> Any:
+            derivatives = jac if exact is None or jac == "3-point" else exact
+            rest = ((), None, m, None, observer, False, None)
+            return _minpack.least_squares(fun, start, derivatives, *options, *rest)
+
+        fit = bound.solve(run)
+        is_exact = jac == "2-point" and bound.jacobian is not None
     else:
-        with mapping(workers, fun, args, kwargs) as map_points:
-            fit = _minpack.least_squares(*arguments, map_points)
+        rest = (args, kwargs, m, user_data, observer, vectorized)
+        if is_one(workers):
+            fit = _minpack.least_squares(fun, start, jac, *options, *rest, None)
+        else:
+            with mapping(workers, fun, args, kwargs) as map_points:
+                fit = _minpack.least_squares(
+                    fun, start, jac, *options, *rest, map_points
+                )
     x, cost, fvec, jacobian, grad, optimality, active, nfev, njev, info = fit
     status, message = _ending(info)
-    if not isinstance(jac, str):
+    if has_jacobian:
         message += advice_on_jacobian(info, "jac", x, start, fvec)
     if not grad.all():
         message += _idle(jacobian, grad, lower, upper)
@@ -343,7 +369,7 @@ def least_squares(
         optimality=optimality,
         active_mask=active,
         nfev=nfev,
-        njev=None if isinstance(jac, str) else njev,
+        njev=njev if is_exact else None,
     )
     # No entry: lmfit copies all entries to its own result, which has a method too.
     object.__setattr__(result, "method", "lm")

@@ -14,6 +14,7 @@ from minpack._status import (
     idle_parameters,
     message,
 )
+from minpack._traced.traced import Traced
 
 if TYPE_CHECKING:  # numpy.typing would be most of what importing minpack costs
     from collections.abc import Callable
@@ -228,6 +229,9 @@ def leastsq(
     An exception in `func` or `Dfun` ends the fit at once and passes unchanged. Fits
     may be nested, and run in any number of threads.
 
+    Where there is no `Dfun`, a `func` from `traced` runs without Python, and its exact
+    derivatives take the place of `Dfun`.
+
     A compiled function is a ``cfunc`` of Numba, a function pointer of ctypes or cffi,
     a ``scipy.LowLevelCallable`` or a capsule, with the signature ::
 
@@ -288,18 +292,32 @@ def leastsq(
     >>> print(x.round(3), ier)
     [1.998 0.499 1.001] 1
     """
-    fit = _minpack.leastsq(
-        func, x0, args, Dfun, full_output, col_deriv,
-        ftol, xtol, gtol, maxfev, epsfcn, factor, diag, kernels, m, user_data,
-        vectorized,
-    )  # fmt: skip
+    options = (ftol, xtol, gtol, maxfev, epsfcn, factor, diag, kernels)
+    bound = None
+    has_jacobian = Dfun is not None
+    if type(func) is Traced:
+        if not has_jacobian and m is None and user_data is None and not vectorized:
+            bound = func.bind_residuals(x0, args)
+        func = func.function
+    if bound is None:
+        rest = (m, user_data, vectorized)
+        fit = _minpack.leastsq(
+            func, x0, args, Dfun, full_output, col_deriv, *options, *rest
+        )
+    else:
+        fit = bound.solve(
+            lambda func, Dfun, m: _minpack.leastsq(
+                func, x0, (), Dfun, full_output, False, *options, m, None, False
+            )
+        )
+        has_jacobian = bound.jacobian is not None
     info = fit[1]
     if len(fit) == 2 and info in SUCCESS:
         return fit
 
     maxfev = operator.index(maxfev) if maxfev else 0
     if maxfev <= 0:
-        maxfev = (200 if Dfun is None else 100) * (fit[0].size + 1)
+        maxfev = (100 if has_jacobian else 200) * (fit[0].size + 1)
     mesg = message(info, maxfev=maxfev, ftol=ftol, xtol=xtol, gtol=gtol, factor=factor)
     if Dfun is not None:
         fvec = None if len(fit) == 2 else fit[3]
@@ -316,6 +334,6 @@ def leastsq(
         "fvec": fvec, "nfev": nfev, "njev": njev,
         "fjac": fjac, "ipvt": ipvt, "qtf": qtf,
     }  # fmt: skip
-    if Dfun is None:
+    if not has_jacobian:
         del infodict["njev"]
     return x, cov_x, infodict, mesg, info

@@ -74,6 +74,7 @@ def curve_fit_batch(
     xtol: float = 1.49012e-8,
     gtol: float = 0.0,
     workers: int = 1,
+    trace: bool = True,
 ) -> LazyBatchResult:
     """Fit one model to each row of a Dask array, block by block.
 
@@ -109,6 +110,8 @@ def curve_fit_batch(
     workers : int, optional
         Threads that share the fits of one block. One, because Dask itself works on
         several blocks at a time.
+    trace : bool, optional
+        Whether to try to run `f` without Python; see `minpack.curve_fit_batch`.
 
     Returns
     -------
@@ -186,7 +189,7 @@ def curve_fit_batch(
     }
     options = {
         "jac": jac, "absolute_sigma": absolute_sigma, "maxfev": maxfev,
-        "ftol": ftol, "xtol": xtol, "gtol": gtol, "workers": workers,
+        "ftol": ftol, "xtol": xtol, "gtol": gtol, "workers": workers, "trace": trace,
     }  # fmt: skip
     fit = partial(_fit, f, x, tuple(arrays), n, options)
     # No fits, for the sake of what this says of types, limits and sizes

@@ -6,6 +6,8 @@ import sys
 import threading
 from collections.abc import Callable
 
+WITHOUT_LOCK = not getattr(sys, "_is_gil_enabled", lambda: True)()
+
 
 def lets_others_run(work: Callable[[Callable[[], None]], object]) -> bool:
     """Whether another thread gets its turn in `work`, from where that calls `begin`.

@@ -16,12 +16,11 @@ import pytest
 from contract.calls import decay, decay_residuals
 from fits import full
 from functions import OnPurposeError, at_point
-from lock import lets_others_run
+from lock import WITHOUT_LOCK, lets_others_run
 from minpack import OptimizeWarning, curve_fit, least_squares, leastsq
 
 Bits = tuple[bytes, ...]
 
-WITHOUT_LOCK = not getattr(sys, "_is_gil_enabled", lambda: True)()
 BUILT_WITHOUT_LOCK = "free-threading" in sys.version
 
 each_number_of_threads = pytest.mark.parametrize("threads", [2, 4, 8, 16])

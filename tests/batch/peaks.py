@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 from arrays import Array
-from minpack import BatchResult, leastsq
+from minpack import BatchResult, curve_fit_batch, leastsq, leastsq_batch
 
 each_number_of_workers = pytest.mark.parametrize("workers", [1, 2, 4])
+
+# Batches of the calls of a function, for tests that look at these calls
+curve_fit_batch_by_calls = partial(curve_fit_batch, trace=False)
+leastsq_batch_by_calls = partial(leastsq_batch, trace=False)
 
 
 POINTS = 30

@@ -12,7 +12,9 @@ import pytest
 
 from arrays import Array
 from batch.peaks import POINTS, X, peak, peak_jacobian, peaks
-from minpack import curve_fit_batch, leastsq, leastsq_batch
+from batch.peaks import curve_fit_batch_by_calls as curve_fit_batch
+from batch.peaks import leastsq_batch_by_calls as leastsq_batch
+from minpack import leastsq
 
 NO_NUMBERS: dict[str, Any] = {
     "nothing": None,

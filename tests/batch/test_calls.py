@@ -18,7 +18,8 @@ from batch.peaks import (
     peaks,
     same,
 )
-from minpack import curve_fit_batch, leastsq_batch
+from batch.peaks import curve_fit_batch_by_calls as curve_fit_batch
+from batch.peaks import leastsq_batch_by_calls as leastsq_batch
 
 
 def recording(calls: list[tuple[Any, ...]]) -> Callable[..., Array]:

@@ -10,7 +10,9 @@ import pytest
 
 from arrays import Array
 from batch.peaks import X, peak, peak_jacobian, peaks
-from minpack import curve_fit, curve_fit_batch, least_squares, leastsq, leastsq_batch
+from batch.peaks import curve_fit_batch_by_calls as curve_fit_batch
+from batch.peaks import leastsq_batch_by_calls as leastsq_batch
+from minpack import curve_fit, least_squares, leastsq
 
 
 @pytest.mark.parametrize("jacobian", [False, True], ids=["differences", "jac"])

@@ -14,8 +14,9 @@ import pytest
 
 from arrays import Array
 from batch.peaks import X, each_number_of_workers, peak, peak_jacobian, peaks, same
+from batch.peaks import curve_fit_batch_by_calls as curve_fit_batch
+from batch.peaks import leastsq_batch_by_calls as leastsq_batch
 from functions import OnPurposeError
-from minpack import curve_fit_batch, leastsq_batch
 
 
 @pytest.mark.parametrize("workers", [4, 30_000, 10**9, 2**31, 10**30])

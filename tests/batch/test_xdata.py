@@ -29,7 +29,9 @@ def test_a_model_cannot_spoil_the_xdata_of_later_calls() -> None:
 
     for spoiling in (model, later):
         with pytest.raises(ValueError, match="read-only"):
-            curve_fit_batch(spoiling, X + np.zeros((10, 1)), y, p0, workers=1)
+            curve_fit_batch(
+                spoiling, X + np.zeros((10, 1)), y, p0, workers=1, trace=False
+            )
 
 
 def test_predictors_are_handed_over_whole() -> None:

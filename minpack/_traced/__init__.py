@@ -1,0 +1,1 @@
+"""NumPy functions that run without Python: recorded, differentiated, and run in C."""

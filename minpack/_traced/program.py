@@ -1,0 +1,296 @@
+"""From a record to a program: what the compiled part runs, and its text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minpack import _minpack
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from minpack._traced.stand_ins import Node
+    from minpack._traced.trace import Trace
+
+
+class Program:
+    """The description of a program, as the compiled part takes it.
+
+    Operands are numbers: the n parameters, then the leaves, then what the instructions
+    compute, in their order. An instruction is (op, types, operands).
+
+    Attributes
+    ----------
+    leaves : tuple
+        Constants, arrays, and data as (which, offset, stride, type, whether a number).
+    scalars : tuple
+        Instructions on numbers; the first `split` are needed by the values.
+    segments : tuple
+        For each piece of the result its length, the products of matrices, the
+        instructions for the values, those for the derivatives, the operand that is the
+        result, and those that are its derivatives, or None.
+    """
+
+    def __init__(
+        self,
+        trace: Trace,
+        pieces: Sequence[Node],
+        lengths: Sequence[int],
+        columns: Sequence[Sequence[Node]] | None,
+    ) -> None:
+        self.n = len(trace.parameters)
+        self.has_poles = trace.has_poles
+        lowering = _Lowering(trace)
+        values = [lowering.reach((piece,)) for piece in pieces]
+        split = len(lowering.scalars)
+        more = [
+            lowering.reach(columns[k], values[k]) if columns is not None else []
+            for k in range(len(pieces))
+        ]
+        lowering.number_leaves()
+        scalars = lowering.scalars
+        self.scalars = lowering.instructions(
+            _in_order(scalars[:split]) + _in_order(scalars[split:]), lowering.numbers
+        )
+        self.split = split
+        self.segments = tuple(
+            [
+                lowering.segment(
+                    piece,
+                    length,
+                    values[k],
+                    more[k],
+                    None if columns is None else columns[k],
+                )
+                for k, (piece, length) in enumerate(zip(pieces, lengths, strict=True))
+            ]
+        )
+        self.leaves = tuple(lowering.leaves)
+
+    def compile(self) -> Any:
+        """Return the program that the compiled part runs."""
+        return _minpack.program(
+            self.n, self.leaves, self.scalars, self.split, self.segments, self.has_poles
+        )
+
+    def count(self) -> int:
+        """Count the operations for the values."""
+        return self.split + sum(
+            len(full) + len(value) for _, full, value, *_ in self.segments
+        )
+
+
+class _Lowering:
+    """A record on its way to a program."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.numbers = {id(node): j for j, node in enumerate(trace.parameters)}
+        self.count = len(trace.parameters)
+        self.leaves: list[Any] = []
+        self.matrices: dict[int, int] = {}
+        self.scalars: list[Node] = []
+        self._seen = set(self.numbers)  # the scalars and leaves
+        self._leaves: list[Node] = []
+        self._matrices: dict[int, Any] = {}
+
+    def reach(self, roots: Sequence[Node], known: Sequence[Node] = ()) -> list[Node]:
+        """Return the vectors that these nodes need, but for those that are known.
+
+        Their scalars and leaves go to the program's own.
+        """
+        seen = self._seen
+        vectors = {id(node): node for node in known}
+        stack = list(roots)
+        while stack:
+            node = stack.pop()
+            i = id(node)
+            if i in seen or i in vectors:
+                continue
+            if not node.operands:
+                seen.add(i)
+                self._leaves.append(node)
+                continue
+            if node.length is None:
+                seen.add(i)
+                self.scalars.append(node)
+            else:
+                vectors[i] = node
+                if node.op == "matmul":
+                    self._matrices[id(node.payload)] = node.payload
+            stack += node.operands
+        return _in_order(list(vectors.values())[len(known) :])
+
+    def number_leaves(self) -> None:
+        """Give numbers to the leaves that the roots need, and to their matrices."""
+        for node in self._leaves:
+            self.numbers[id(node)] = self.count
+            self.count += 1
+            payload = node.payload
+            if node.op == "data":
+                payload = (*payload, node.char, node.length is None)
+            self.leaves.append(payload)
+        for matrix in self._matrices.values():
+            self.matrices[id(matrix)] = self.count
+            self.count += 1
+            self.leaves.append(matrix)
+
+    def instructions(
+        self, nodes: Sequence[Node], numbers: dict[int, int]
+    ) -> tuple[Any, ...]:
+        """Return the instructions for some nodes, and number what they compute."""
+        out = []
+        done: dict[Any, int] = {}
+        for node in nodes:
+            op = node.op
+            operands = tuple([numbers[id(each)] for each in node.operands])
+            if type(op) is not str and op.nout > 1:
+                key = (op, operands)
+                first = done.get(key)
+                if first is None:
+                    first = done[key] = self.count
+                    self.count += op.nout
+                    out.append((op, node.types, operands))
+                numbers[id(node)] = first + node.payload
+                continue
+            if op == "matmul":
+                operands = (self.matrices[id(node.payload)], *operands)
+                op = np.matmul
+            out.append((op, node.types, operands))
+            numbers[id(node)] = self.count
+            self.count += 1
+        return tuple(out)
+
+    def segment(
+        self,
+        piece: Node,
+        length: int,
+        values: list[Node],
+        more: list[Node],
+        columns: Sequence[Node] | None,
+    ) -> tuple[Any, ...]:
+        """Return the segment of a piece of the result, as `Program` has it."""
+        numbers = self.numbers
+        if values or more:
+            numbers = numbers.copy()
+        whole = [node for node in values + more if node.op == "matmul"]
+        full: tuple[Any, ...] = ()
+        if whole:
+            full = self.instructions(whole, numbers)
+            values = [node for node in values if node.op != "matmul"]
+            more = [node for node in more if node.op != "matmul"]
+        value = self.instructions(values, numbers)
+        jac = self.instructions(more, numbers)
+        outs = None
+        if columns is not None:
+            outs = tuple([numbers[id(node)] for node in columns])
+        return length, full, value, jac, numbers[id(piece)], outs
+
+
+def _in_order(nodes: list[Node]) -> list[Node]:
+    """Return nodes in the order of the record: operands before what uses them."""
+    nodes.sort(key=_order)
+    return nodes
+
+
+def _order(node: Node) -> int:
+    return node.order
+
+
+# --- The text of a program --------------------------------------------------------
+
+_OPERATORS = {
+    np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/", np.power: "**",
+    np.remainder: "%", np.floor_divide: "//", np.less: "<", np.less_equal: "<=",
+    np.greater: ">", np.greater_equal: ">=", np.equal: "==", np.not_equal: "!=",
+    np.bitwise_and: "&", np.bitwise_or: "|", np.bitwise_xor: "^", "pow": "**",
+}  # fmt: skip
+_ATOM, _POWER, _NEGATIVE, _PRODUCT, _SUM, _LOWEST = 5, 4, 3, 2, 1, 0
+_BINDING = {
+    "**": _POWER,
+    "*": _PRODUCT,
+    "/": _PRODUCT,
+    "%": _PRODUCT,
+    "//": _PRODUCT,
+    "+": _SUM,
+    "-": _SUM,
+}
+
+_Formula = tuple[str, int]  # its text, and how strongly its last operator binds
+
+
+def text(program: Program, names: Sequence[str], data: Sequence[str]) -> list[str]:
+    """Write values as formulas, after lines for what is used more than once.
+
+    `names` are those of the parameters, `data` those of the arguments that are arrays.
+    """
+    formulas: list[_Formula] = [(name, _ATOM) for name in names]
+    formulas += _leaf_formulas(program.leaves, data)
+    instructions = list(program.scalars[: program.split])
+    at = [len(formulas) + k for k in range(program.split)]
+    number = len(formulas) + sum(_outputs(each) for each in program.scalars)
+    for _, full, value, jac, _, _ in program.segments:
+        for each in (*full, *value):
+            instructions.append(each)
+            at.append(number)
+            number += _outputs(each)
+        number += sum(map(_outputs, jac))
+    written = dict(enumerate(formulas))
+    uses: dict[int, int] = {}
+    outs = [segment[4] for segment in program.segments]
+    for operand in [k for _, _, operands in instructions for k in operands] + outs:
+        uses[operand] = uses.get(operand, 0) + 1
+    lines: list[str] = []
+    for (op, _, operands), first in zip(instructions, at, strict=True):
+        formula = _formula(op, [written[k] for k in operands])
+        outputs = _outputs((op, _, operands))
+        for k in range(outputs):
+            part = formula if outputs == 1 else (f"{formula[0]}[{k}]", _ATOM)
+            if uses.get(first + k, 0) > 1:
+                lines.append(f"u{len(lines) + 1} = {part[0]}")
+                part = f"u{len(lines)}", _ATOM
+            written[first + k] = part
+    return [*lines, *(written[out][0] for out in outs)]
+
+
+def _outputs(instruction: tuple[Any, ...]) -> int:
+    op = instruction[0]
+    return 1 if type(op) is str else op.nout
+
+
+def _leaf_formulas(leaves: Sequence[Any], data: Sequence[str]) -> list[_Formula]:
+    found = []
+    arrays = 0
+    parts: dict[int, int] = {}
+    for leaf in leaves:
+        if isinstance(leaf, tuple):
+            k = leaf[0]
+            parts[k] = parts.get(k, 0) + 1
+            found.append((data[k] + f"_{parts[k]}" * (parts[k] > 1), _ATOM))
+        elif leaf.ndim == 0:
+            number = repr(leaf.item())
+            found.append((number, _NEGATIVE if number.startswith("-") else _ATOM))
+        else:
+            arrays += 1
+            found.append((f"array{arrays}", _ATOM))
+    return found
+
+
+def _formula(op: Any, operands: list[_Formula]) -> _Formula:
+    symbol = _OPERATORS.get(op)
+    if symbol is not None:
+        binding = _BINDING.get(symbol, _LOWEST)
+        (left, first), (right, second) = operands
+        if first < binding or (symbol == "**" and first == binding):
+            left = f"({left})"
+        if second <= binding:
+            right = f"({right})"
+        return f"{left} {symbol} {right}", binding
+    inner, binding = operands[0]
+    if op is np.negative:
+        return f"-({inner})" if binding < _NEGATIVE else f"-{inner}", _NEGATIVE
+    if op is np.square:
+        return f"({inner}) ** 2" if binding < _ATOM else f"{inner} ** 2", _POWER
+    name = {"select": "where", "cast": "astype"}.get(op) or op.__name__
+    return f"{name}({', '.join(inner for inner, _ in operands)})", _ATOM
