@@ -30,6 +30,7 @@ from pages.hotspots import hotspots
 from pages.own_time import own_time
 from pages.report import wrapped
 from pages.scaling import scaling
+from pages.traced import traced
 from pages.whole_fits import threads, whole_fits
 from pages.wrappers import wrappers
 
@@ -38,6 +39,7 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "own-time": ("Own time", own_time),
     "whole-fits": ("Whole fits", whole_fits),
     "wrappers": ("curve_fit and least_squares", wrappers),
+    "traced": ("NumPy functions without Python", traced),
     "all-points": ("Differences in one call", all_points),
     "bounds": ("Bounds", bounded),
     "threads": ("Two threads", threads),

@@ -9,7 +9,7 @@ and D. M. Giltinan, Nonlinear Models for Repeated Measurement Data, Chapman & Ha
 import numpy as np
 from picture import BLUE, GREY, ORANGE, POINTS, deviation, panels, pm, save
 
-from minpack import curve_fit
+from minpack import curve_fit, traced
 
 c = 12.5 / 2.0 ** np.array([8, 6, 5, 4, 3, 2, 1, 0])  # ng/ml
 *earlier, last = np.array(
@@ -30,6 +30,7 @@ c = 12.5 / 2.0 ** np.array([8, 6, 5, 4, 3, 2, 1, 0])  # ng/ml
 start = (0, 2, 4)
 
 
+@traced
 def model(c, offset, gain, half):
     """Return the density at concentration `c`; at `half` the gain is half used."""
     return offset + gain * c / (half + c)

@@ -9,7 +9,7 @@ D. K. Robinson, Data Reduction and Error Analysis for the Physical Sciences.
 import numpy as np
 from picture import ERRORS, GREEN, GREY, ORANGE, band, panels, pm, save
 
-from minpack import curve_fit
+from minpack import curve_fit, traced
 
 counts = np.array(
     [
@@ -22,6 +22,7 @@ counts = np.array(
 t = 15.0 * np.arange(1, counts.size + 1)  # s, the end of each interval
 
 
+@traced
 def model(t, background, fast, t_fast, slow, t_slow):
     """Return the counts in 15 s; `t_fast` and `t_slow` are half-lives."""
     return background + fast * 2 ** (-t / t_fast) + slow * 2 ** (-t / t_slow)

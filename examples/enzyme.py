@@ -9,7 +9,7 @@ D. G. Watts, Nonlinear Regression Analysis and Its Applications, Wiley 1988.
 import numpy as np
 from picture import BLUE, ERRORS, ORANGE, band, panels, pm, save
 
-from minpack import curve_fit
+from minpack import curve_fit, traced
 
 concentration = np.array([0.02, 0.06, 0.11, 0.22, 0.56, 1.10])  # ppm
 nan = np.nan  # the last rate without puromycin was measured once
@@ -19,6 +19,7 @@ rates = {  # counts/min², each measured twice
 }
 
 
+@traced
 def rate(c, v, k):
     """Return the rate at concentration `c`."""
     return v * c / (k + c)

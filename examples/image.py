@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from minpack import curve_fit_batch
+from minpack import curve_fit_batch, traced
 
 SIZE, TIME = 256, np.arange(0.125, 12.5, 0.25)  # pixels, ns
 CELLS = ((70, 75, 42, 58, 0.5), (165, 60, 48, 34, -0.4), (195, 165, 40, 62, 0.3),
@@ -26,6 +26,7 @@ OUTPUT = Path(sys.argv[1] if len(sys.argv) > 1 else "build/image.png")
 KINDS = "true {} ({})", "fitted {} ({})", "its standard deviation ({1})"
 
 
+@traced
 def decay(t: NDArray, a: NDArray, tau: NDArray, c: NDArray) -> NDArray:
     """Return 2 √(mean counts + 3/8): for Poisson counts that has variance 1."""
     return 2 * np.sqrt(a * np.exp(-t / tau) + c + 0.375)

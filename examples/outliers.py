@@ -9,7 +9,7 @@ Data: P. J. Rousseeuw and A. M. Leroy, Robust Regression and Outlier Detection, 
 import numpy as np
 from picture import BLUE, ORANGE, POINTS, panels, pm, save
 
-from minpack import least_squares
+from minpack import least_squares, traced
 
 calls = np.array(  # millions
     [
@@ -21,6 +21,7 @@ year = np.arange(1950, 1974)
 design = np.stack([year - 1950, np.ones(year.size)], axis=1)
 
 
+@traced
 def residual(p):
     """Return a line of slope p[0], which is p[1] in 1950, less the data."""
     return design @ p - calls

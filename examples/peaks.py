@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from picture import BLUE, GREY, ORANGE, POINTS, panels, pm, save
 
-from minpack import curve_fit
+from minpack import curve_fit, traced
 
 tests = Path(__file__).resolve().parents[1] / "tests"
 y, x = np.loadtxt(tests / "problems/nist/Gauss3.dat", skiprows=60, unpack=True)
@@ -21,6 +21,7 @@ def line(x, height, place, width):
     return height * np.exp(-(((x - place) / width) ** 2))
 
 
+@traced
 def model(x, base, rate, h1, x1, w1, h2, x2, w2, h3, x3, w3):
     """Return three lines over a decaying baseline."""
     lines = line(x, h1, x1, w1) + line(x, h2, x2, w2) + line(x, h3, x3, w3)

@@ -15,13 +15,18 @@ from test_scipy_own import SUITES
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
 
-def test_the_example_in_the_readme_prints_what_it_says():
-    text = (ROOT / "README.md").read_text()
-    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(code, {})
-    assert printed.getvalue() == re.search(r"```text\n(.*?)```", text, re.DOTALL)[1]
+@pytest.mark.parametrize("document", ["README.md", "docs/traced.md"])
+def test_the_examples_in_a_document_print_what_it_says(document):
+    text = (ROOT / document).read_text()
+    examples = re.findall(
+        r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", text, re.DOTALL
+    )
+    names = {}
+    for code, said in examples:
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(code, names)
+        assert printed.getvalue() == said
 
 
 def test_the_differences_are_those_that_are_tested():

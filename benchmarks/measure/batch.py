@@ -92,9 +92,17 @@ def rates(m: int, compiled: Any) -> dict[str, list[float]]:
     }
     pool = ProcessPoolExecutor(THREADS)
     work["pool"] = (PER_PROCESS * THREADS, partial(in_processes, pool, t, y))
-    for workers in (1, THREADS):
-        run = partial(minpack.curve_fit_batch, decay, t, y, START, workers=workers)
-        work[f"batch × {workers}"] = (FITS, run)
+    ways: dict[str, tuple[Any, bool]] = {
+        "traced": (decay, True),
+        "exact derivatives": (minpack.traced(decay), True),
+        "not traced": (decay, False),
+    }
+    for name, (f, trace) in ways.items():
+        for workers in (1, THREADS):
+            run = partial(
+                minpack.curve_fit_batch, f, t, y, START, workers=workers, trace=trace
+            )
+            work[f"{name} × {workers}"] = (FITS, run)
     if compiled is not None:
         data = np.stack([np.broadcast_to(t, y.shape), y], axis=-1)
         starts = np.tile(START, (FITS, 1))

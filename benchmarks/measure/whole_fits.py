@@ -12,8 +12,10 @@ import numpy as np
 
 from measure.cases import SOLVERS, Array, spectrum_fit
 from measure.timing import interleaved, repeatedly
+from minpack import traced
 
 NAMES = ("SciPy", "fast")
+TRACED = "traced"  # the fast solver with a traced function
 THREADS = 2
 CALLS = 2  # of each thread in a turn
 ROUNDS = 9
@@ -70,22 +72,25 @@ def whole_fits() -> list[WholeFit]:
             t = np.linspace(0, 10, m)
             y = model(truth, t) + rng.normal(scale=0.02, size=m)
             x0 = truth * (1 + 0.05 * rng.uniform(-1, 1, truth.size))
-            residuals = _residuals(model, t, y)
-            nfev = SOLVERS["fast"](residuals, x0, full_output=True)[2]["nfev"]
+            residuals = _residuals(model)
+            nfev = SOLVERS["fast"](residuals, x0, (t, y), full_output=True)[2]["nfev"]
             timed = {
-                name: repeatedly(partial(SOLVERS[name], residuals, x0))
+                name: repeatedly(partial(SOLVERS[name], residuals, x0, (t, y)))
                 for name in NAMES
             }
-            timed["model"] = repeatedly(partial(residuals, x0))
+            timed[TRACED] = repeatedly(
+                partial(SOLVERS["fast"], traced(residuals), x0, (t, y))
+            )
+            timed["model"] = repeatedly(partial(residuals, x0, t, y))
             times = interleaved(timed, seconds=3)
             found.append(WholeFit(title, m, truth.size, nfev, times))
     return found
 
 
 def _residuals(
-    model: Callable[[Array, Array], Array], t: Array, y: Array
-) -> Callable[[Array], Array]:
-    return lambda x: model(x, t) - y
+    model: Callable[[Array, Array], Array],
+) -> Callable[[Array, Array, Array], Array]:
+    return lambda x, t, y: model(x, t) - y
 
 
 def threads(m: int, n: int) -> Threads:

@@ -11,35 +11,30 @@ from measure.timing import ratios
 from pages.report import short, spread, table, verdict
 
 HEAD = """\
-{fits:,} fits of an exponential decay with 3 parameters to m points each, by
-differences, from one start; the machine must have nothing else to do, for the times are
-of the wall clock. SciPy is a loop over `scipy.optimize.curve_fit`, "pool" the same in
-a pool of {threads} processes that are there already, "batch"
-`curve_fit_batch` with the same NumPy model on 1 and on {threads} threads, "compiled"
-`leastsq_batch` with the same in Numba."""
+Microseconds a fit, of {fits:,} fits of an exponential decay with 3 parameters to m
+points each, from one start; the machine must have nothing else to do, for the times are
+of the wall clock. SciPy is a loop over `scipy.optimize.curve_fit`, "pool" the same in a
+pool of {threads} processes that are there already. "traced" is `curve_fit_batch` with
+the same NumPy model on 1 and on {threads} threads, "not traced" the same with
+`trace=False`, "exact derivatives" with `traced(model)`, and "compiled" is
+`leastsq_batch` with the same in Numba. All but "exact derivatives" take differences."""
 
 
 def batch() -> str:
     """Time batches beside loops, and one compiled fit beside one in NumPy."""
     compiled = compiled_residuals()
-    rows, gains = [], {}
+    found = {m: rates(m, compiled) for m in SIZES}
+    gains = {
+        (m, name): ratios(times, name, "SciPy")
+        for m, times in found.items()
+        for name in times
+    }
+    rows = [[name, *_cells(name, found, gains)] for name in found[50]]
+    header = ["way"]
     for m in SIZES:
-        found = rates(m, compiled)
-        scipy_ = found.pop("SciPy")
-        rows.append([f"{m:,}", short(statistics.median(scipy_))])
-        for name, times in found.items():
-            gains[m, name] = [s / t for s, t in zip(scipy_, times, strict=True)]
-            rows[-1] += [short(statistics.median(times)), spread(gains[m, name])]
-    header = ["m", "SciPy, µs a fit"]
-    for name in found:
-        header += [f"{name}, µs", "SciPy / it"]
-    batch_gain = statistics.median(gains[50, f"batch × {THREADS}"])
-    pool_gain = statistics.median(
-        ours / pool
-        for ours, pool in zip(
-            gains[50, f"batch × {THREADS}"], gains[50, "pool"], strict=True
-        )
-    )
+        header += [f"m = {m:,}", "SciPy / it"]
+    batch_gain = statistics.median(gains[50, f"traced × {THREADS}"])
+    pool_gain = statistics.median(ratios(found[50], f"traced × {THREADS}", "pool"))
     texts = [
         HEAD.format(fits=FITS, threads=THREADS),
         table(header, rows),
@@ -60,6 +55,19 @@ def batch() -> str:
             one_curve_fit(),
         ]
     return "\n\n".join(texts)
+
+
+def _cells(
+    name: str,
+    found: dict[int, dict[str, list[float]]],
+    gains: dict[tuple[int, str], list[float]],
+) -> list[str]:
+    """Return what a row of the table says of one way."""
+    cells = []
+    for m, times in found.items():
+        cells.append(short(statistics.median(times[name])))
+        cells.append("" if name == "SciPy" else spread(gains[m, name]))
+    return cells
 
 
 def one_fit(compiled: Any) -> str:

@@ -39,6 +39,11 @@ def verdict(value: float, target: float) -> str:
     return f"{target:g} {'met' if value >= target else 'missed'}"
 
 
+def at_most(value: float, target: float) -> str:
+    """Return whether a figure stays below its target."""
+    return f"{target:g} at most, {'met' if value <= target else 'missed'}"
+
+
 def wrapped(text: str) -> str:
     """Return Markdown with its paragraphs and items broken into lines anew."""
     blocks = []

@@ -36,8 +36,8 @@ def scaling(machine: str) -> str:
 
 The fit: an exponential decay on a background, {M} points, {N} parameters, forward
 differences, default tolerances, {found.nfev:.0f} evaluations on average. "NumPy" is the
-model `a * np.exp(-b * t) + c` for `curve_fit_batch`, "Numba" the same as a
-`numba.cfunc` for `leastsq_batch`.
+model `a * np.exp(-b * t) + c` for `curve_fit_batch`, which traces it, "Numba" the same
+as a `numba.cfunc` for `leastsq_batch`.
 
 ## Measured: fits a second
 
@@ -113,8 +113,8 @@ fits with two threads, or in two processes of a `distributed.LocalCluster`; best
 {block_table(blocks)}
 
 A block of one fit takes {threads:.1f} ms with threads and {cluster:.1f} ms on the
-cluster: the graph, the scheduler, seven results, and the calls that look whether the
-model broadcasts. For that to be a hundredth of the time, a block should have some
+cluster: the graph, the scheduler, seven results, and the record of the model with what
+compares it. For that to be a hundredth of the time, a block should have some
 {few:,} fits with threads, which are {few * M * 8 / 1e6:,.0f} MB of data, and
 {more:,} on the cluster, {more * M * 8 / 1e6:,.0f} MB; for a tenth, a tenth of it. A
 scheduler is one process, however many cores there are: on P cores of a cluster, let
@@ -144,10 +144,10 @@ def extrapolated_section(rates: dict[Key, float]) -> str:
 None of these times is measured: they are the rates above, multiplied. One fit does not
 know of another: the time grows as the number of fits and falls as that of the cores, as
 long as the data come as fast as they are fitted. Beyond {WORKERS} cores each is taken
-to be as fast as one of two. With a model in NumPy let them be of several processes, as
-those of a cluster are: threads of one wait for each other where Python runs, and two
-make {gain:.2f} times the fits of one. Nobody has made a thousand million fits for this
-page.
+to be as fast as one of two; two threads make {gain:.2f} times the fits of one with
+NumPy. With a model that cannot be traced let them be of several processes, as those of
+a cluster are: threads of one wait for each other where Python runs. Nobody has made a
+thousand million fits for this page.
 
 {table(header, rows)}
 

@@ -6,7 +6,7 @@ import statistics
 
 import measure.whole_fits as measured
 from measure.timing import ratios
-from measure.whole_fits import NAMES
+from measure.whole_fits import NAMES, TRACED
 from pages.report import short, spread, table, verdict
 
 IN_THREADS = (100_000, 12)  # m and n
@@ -23,14 +23,19 @@ def whole_fits() -> str:
                 f"{fit.m:,} × {fit.n}",
                 fit.nfev,
                 short(1e6 * middle["model"] * fit.nfev),
-                *(short(1e6 * middle[name]) for name in NAMES),
+                *(short(1e6 * middle[name]) for name in (*NAMES, TRACED)),
                 spread(ratios(fit.times, "fast", "SciPy")),
+                spread(ratios(fit.times, TRACED, "SciPy")),
             ]
         )
-    header = ["model", "m × n", "nfev", "evaluations", *NAMES, "SciPy / fast"]
+    header = [
+        "model", "m × n", "nfev", "evaluations", *NAMES, TRACED, "SciPy / fast",
+        "SciPy / traced",
+    ]  # fmt: skip
     return f"""\
 Microseconds a fit, with models in NumPy; "evaluations" is nfev times what the model
-takes by itself.
+takes by itself. "traced" is fast with `traced(func)`, made before: it takes exact
+derivatives, and nfev is that of the others.
 
 {table(header, rows)}"""
 

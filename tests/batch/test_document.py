@@ -24,6 +24,8 @@ def test_the_examples_in_the_document_work() -> None:
         if "result" in names:
             assert names["result"].x.shape == (10_000, 3)
             assert names["result"].success.all()
+            is_plain = "jac=" not in code and "numba" not in code
+            assert names["result"].traced == is_plain
     pytest.importorskip("numba")
     exec(compiled, names)
     assert names["ier"] in (1, 2, 3, 4)
