@@ -9,7 +9,7 @@ import numpy as np
 from minpack import _minpack
 from minpack._traced.record import Record, cannot_be_traced, record, record_of
 from minpack._traced.rows import Rows, RowsTrace
-from minpack._traced.stand_ins import Vector
+from minpack._traced.stand_ins import Node, Vector
 from minpack._traced.traced import Traced, as_values, data_key
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ def trace_curve(
     if rows is not None and (found.data is not None or not arrays):
         return None  # the record holds for one row alone
     for xdata, i, value in zip(each_x, fits, values, strict=True):
-        own = _minpack.program_values(found.program, arrays and (xdata,), start[i])
-        if not np.array_equal(own, np.broadcast_to(value, (m,)), equal_nan=True):
+        if not _agrees(found, arrays and (xdata,), start[i], value):
             return None
     count = len(start)
     shared = tuple(np.broadcast_to(a, (count, *a.shape)) for a in arrays)
@@ -84,7 +83,7 @@ def trace_residuals(
     function, exact = (f.function, f.derivatives) if must else (f, False)
     count, _n = start.shape
     try:
-        trace, found = _record_rows(function, start, extra, m, exact)
+        found, rows = _record_rows(function, start, extra, m, exact)
     except Exception as error:
         if must:
             raise cannot_be_traced(function, error) from error
@@ -92,36 +91,48 @@ def trace_residuals(
     for i in sorted({0, count // 2, count - 1}):
         row = np.array([i], np.intp)
         value = as_values(function(start[i : i + 1].copy(), row, *extra))
-        own = _minpack.program_values(
-            found.program, tuple(each[i] for each in trace.rows), start[i]
-        )
-        if (
-            value is None
-            or value.shape != (1, m)
-            or not np.array_equal(own, value[0], equal_nan=True)
-        ):
+        if value is None or value.shape != (1, m):
             return None
-    return Model(found.program, exact and not found.missing, tuple(trace.rows))
+        if not _agrees(found, tuple(each[i] for each in rows), start[i], value[0]):
+            return None
+    return Model(found.program, exact and not found.missing, rows)
+
+
+def _agrees(found: Record, arrays: tuple[Any, ...], x: Array, values: Array) -> bool:
+    """Whether a record has these values at x, to the bit."""
+    own = _minpack.program_values(found.program, arrays, x)
+    return np.array_equal(own, np.broadcast_to(values, own.shape), equal_nan=True)
 
 
 def _record_rows(
     function: Any, start: Array, extra: tuple[Any, ...], m: int, exact: bool
-) -> tuple[RowsTrace, Record]:
+) -> tuple[Record, tuple[Array, ...]]:
+    """Return the record, and the data that it reads, each with a row for each fit."""
     count, n = start.shape
     trace = RowsTrace(m, count)
-    if count in (1, m, n):
-        raise trace.refuse(
-            f"{count} fits of {m} residuals and {n} parameters, whose axes "
-            "cannot be told apart",
-            "fit one more",
-        )
-    answer = function(trace.start(n), np.arange(count, dtype=np.intp), *extra)
+    try:
+        if count in (1, m, n):
+            raise trace.refuse(
+                f"{count} fits of {m} residuals and {n} parameters, whose axes "
+                "cannot be told apart",
+                "fit one more",
+            )
+        answer = function(trace.start(n), np.arange(count, dtype=np.intp), *extra)
+        pieces = [_one_fit(trace, answer)]
+        found = record_of(trace, function, pieces, [m], (), exact)
+        return found, tuple(trace.rows)
+    finally:
+        trace.clear()
+
+
+def _one_fit(trace: RowsTrace, answer: Any) -> Node:
+    """Read what a function returns for all fits, as the residuals of one."""
+    m = trace.m
     if type(answer) is not Rows or answer.axis != 0:
         raise trace.refuse("a result without a row for each fit", "return (k, m)")
     piece = answer.one
     if not isinstance(piece, Vector) or piece.length != m:
         raise trace.refuse(
-            f"a result of shape {answer.shape}", f"return ({count}, {m})"
+            f"a result of shape {answer.shape}", f"return ({trace.count}, {m})"
         )
-    pieces = [trace.cast(piece, "d")]
-    return trace, record_of(trace, function, pieces, [m], (), exact)
+    return trace.cast(piece, "d")

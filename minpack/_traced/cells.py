@@ -163,6 +163,19 @@ def pieces_of(trace: Trace, node: Node, lengths: Sequence[int | None]) -> list[N
 # --- Indices and shapes -----------------------------------------------------------
 
 
+def each_axis(keys: Sequence[Any], ndim: int) -> list[Any]:
+    """Return an index with a part for each axis, and None for new ones."""
+    used = sum(
+        each.ndim if isinstance(each, np.ndarray) and each.dtype == bool else 1
+        for each in keys
+        if each is not None and each is not Ellipsis
+    )
+    if used > ndim:
+        raise IndexError(f"too many indices for an array with {ndim} axes")
+    at = next((k for k, each in enumerate(keys) if each is Ellipsis), len(keys))
+    return [*keys[:at], *[slice(None)] * (ndim - used), *keys[at + 1 :]]
+
+
 def get(trace: Trace, stand_in: Any, key: Any) -> Any:
     """Return ``stand_in[key]``."""
     keys = list(key) if isinstance(key, tuple) else [key]
@@ -176,24 +189,14 @@ def get(trace: Trace, stand_in: Any, key: Any) -> Any:
         elif isinstance(each, list):
             keys[k] = np.asarray(each)
     array, points = cells_of(stand_in)
-    ndim = len(stand_in.shape)
-    used = sum(
-        each.ndim if isinstance(each, np.ndarray) and each.dtype == bool else 1
-        for each in keys
-        if each is not None and each is not Ellipsis
-    )
-    if used > ndim:
-        raise IndexError(f"too many indices for an array with {ndim} axes")
-    rest = [slice(None)] * (ndim - used)
-    at = next((k for k, each in enumerate(keys) if each is Ellipsis), len(keys))
-    keys[at : at + 1] = rest
+    given = sum(each is not Ellipsis for each in keys)
     cell_keys: list[Any] = []
     axis = out_axis = 0
     point_key: Any = slice(None)
     out_points = None
-    for each in keys:
+    for each in each_axis(keys, len(stand_in.shape)):
         fancy = each.ndim if isinstance(each, np.ndarray) else 0
-        if fancy > 1 or (fancy and len(keys) - len(rest) > 1 and axis != points):
+        if fancy > 1 or (fancy and given > 1 and axis != points):
             raise trace.refuse("this index", "use slices, or np.where")
         if each is None:
             cell_keys.append(None)

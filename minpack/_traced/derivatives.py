@@ -149,17 +149,8 @@ class Derivation:
                     product = rule(self, node, g)
                     if product is None or product[0] == 0.0:
                         continue
-                    there = adjoints.get(id(operand))
-                    if there is None:
-                        adjoints[id(operand)] = {joint: product}
-                    elif joint in there:
-                        total = self.plus(there[joint], product)
-                        if total is None:
-                            del there[joint]
-                        else:
-                            there[joint] = total
-                    else:
-                        there[joint] = product
+                    there = adjoints.setdefault(id(operand), {})
+                    self.add_to(there, joint, product)
         return None
 
     def compose(self) -> None:
@@ -172,14 +163,7 @@ class Derivation:
             for below, g in self.parts[id(node)]:
                 for j, h in self.columns[below].items():
                     product = h if g is ONE else g if h is ONE else self.by(g, h)
-                    if j in columns:
-                        total = self.plus(columns[j], product)
-                        if total is None:
-                            del columns[j]
-                        else:
-                            columns[j] = total
-                    else:
-                        columns[j] = product
+                    self.add_to(columns, j, product)
             self.columns[id(node)] = columns
 
     def choose(self, node: Node, choice: Pieces) -> dict[int, Product]:
@@ -247,6 +231,15 @@ class Derivation:
                 vector, fixed = self.multiply(vector, fixed), None
             vector = self.divide(vector, node)
         return (number, scalar, fixed, vector)
+
+    def add_to(self, sums: dict[int, Product], key: int, g: Product) -> None:
+        """Add a product to the sum of a key; a sum of zero is left out."""
+        known = sums.get(key)
+        total = g if known is None else self.plus(known, g)
+        if total is None:
+            del sums[key]
+        else:
+            sums[key] = total
 
     def by(self, g: Product, h: Product) -> Product:
         """Multiply two products."""

@@ -14,7 +14,7 @@ from minpack._traced.cells import (
     of_cells,
 )
 from minpack._traced.registry import FUNCTIONS, no_more, records
-from minpack._traced.shapes import expand_dims, in_one_axis
+from minpack._traced.shapes import cut, expand_dims, in_one_axis
 from minpack._traced.stand_ins import (
     STAND_INS,
     Cells,
@@ -159,12 +159,8 @@ def _diff(trace: Trace, a: Any, n: int = 1, axis: int = -1, **kwargs: Any) -> An
     no_more(trace, np.diff, kwargs)
     a = trace.leaf(a)
     for _ in range(n):
-        low = [slice(None)] * len(a.shape)
-        high = list(low)
-        high[axis], low[axis] = slice(1, None), slice(None, -1)
-        a = trace.apply(
-            np.subtract, (get(trace, a, tuple(high)), get(trace, a, tuple(low)))
-        )
+        pair = cut(trace, a, axis, (slice(1, None), slice(None, -1)))
+        a = trace.apply(np.subtract, pair)
     return a
 
 
@@ -284,9 +280,7 @@ def reduce(
         length = value.length
         if length > MOST_ENTRIES or length == trace.m or keepdims or len(axes) > 1:
             raise trace.refuse(_SUM[0].format(name), _SUM[1])
-        before = (slice(None),) * points
-        parts = [get(trace, value, (*before, i)) for i in range(length)]
-        return _pairwise(trace, ufunc, parts)
+        return _pairwise(trace, ufunc, cut(trace, value, points, range(length)))
     contiguous = points is None or points < min(axes)
     order = _pairwise if contiguous and max(axes) == ndim - 1 else _in_order
     if ufunc is not np.add:

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minpack._traced import CHARS, INT
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-INT = np.dtype(np.int64).char
-CHARS = frozenset(("d", "f", "?", INT))  # the types that a program computes in
 
 
 class UntraceableError(TypeError):

@@ -45,9 +45,7 @@ def matmul(trace: Trace, a: Any, b: Any) -> Any:
         and b.array.ndim == 1
         and b.array.size == a.shape[1]
     ):
-        matrix = a.astype(np.float64, copy=False)
-        if not matrix.flags.aligned or not matrix.dtype.isnative:
-            matrix = matrix.astype(np.float64)
+        matrix = np.require(a, np.float64, "A")
         trace.captures = True
         trace.kept.append(matrix)
         vector = tuple(trace.cast(node, "d") for node in b.array)

@@ -16,6 +16,7 @@ from minpack._traced.loops import UntraceableError
 from minpack._traced.program import Program, text
 from minpack._traced.stand_ins import STAND_INS, Cells, Joined, Node, Scalar, Vector
 from minpack._traced.trace import Trace
+from minpack._traced.traced import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -182,10 +183,6 @@ def _names(
     elif not is_curve and known:
         names = [f"{known[0]}[{j}]" for j in range(n)]
     return names, [*data, *(f"data{k}" for k in range(len(data), _MOST_NAMES))]
-
-
-def name_of(function: Callable[..., Any]) -> str:
-    return getattr(function, "__name__", None) or type(function).__name__
 
 
 # --- Errors ---------------------------------------------------------------------------

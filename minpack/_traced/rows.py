@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minpack._traced.cells import transpose
+from minpack._traced.cells import each_axis, transpose
 from minpack._traced.loops import operator_power
 from minpack._traced.stand_ins import STAND_INS, Cells, StandIn
 from minpack._traced.trace import Trace
@@ -183,15 +183,10 @@ class RowsTrace(Trace):
 
     def get_rows(self, rows: Rows, key: Any) -> Rows:
         """Return ``rows[key]``, where the key keeps all fits."""
-        keys = list(key) if isinstance(key, tuple) else [key]
-        used = sum(each is not None and each is not Ellipsis for each in keys)
-        rest = [slice(None)] * (rows.ndim - used)
-        at = next((k for k, each in enumerate(keys) if each is Ellipsis), len(keys))
-        keys[at : at + 1] = rest
         axis = out_axis = 0
         new_axis = 0
         inner: list[Any] = []
-        for each in keys:
+        for each in each_axis(key if isinstance(key, tuple) else (key,), rows.ndim):
             if each is not None and axis == rows.axis:
                 if not (isinstance(each, slice) and each == slice(None)):
                     raise self.refuse("some of the fits", "write operations on all")

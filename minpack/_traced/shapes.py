@@ -11,6 +11,8 @@ from minpack._traced.registry import no_more, records
 from minpack._traced.stand_ins import Cells, Joined, Node, Scalar
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from minpack._traced.trace import Trace
 
 
@@ -106,28 +108,26 @@ def _flip(trace: Trace, a: Any, axis: int | None = None) -> Any:
     return get(trace, a, key)
 
 
+def cut(trace: Trace, a: Any, axis: int, keys: Iterable[Any]) -> list[Any]:
+    """Return the parts that some indices of one axis choose."""
+    key: list[Any] = [slice(None)] * len(a.shape)
+    out = []
+    for each in keys:
+        key[axis] = each
+        out.append(get(trace, a, tuple(key)))
+    return out
+
+
 @records(np.split, np.array_split)
 def _split(trace: Trace, a: Any, sections: Any, axis: int = 0) -> Any:
-    size = a.shape[axis]
-    parts = np.array_split(np.arange(size), sections)
-    key = [slice(None)] * len(a.shape)
-    out = []
-    at = 0
-    for part in parts:
-        key[axis] = slice(at, at + len(part))
-        out.append(get(trace, a, tuple(key)))
-        at += len(part)
-    return out
+    parts = np.array_split(np.arange(a.shape[axis]), sections)
+    ends = np.cumsum([0, *map(len, parts)]).tolist()
+    return cut(trace, a, axis, map(slice, ends[:-1], ends[1:]))
 
 
 @records(np.unstack) if hasattr(np, "unstack") else (lambda own: own)
 def _unstack(trace: Trace, a: Any, *, axis: int = 0) -> Any:
-    key: list[Any] = [slice(None)] * len(a.shape)
-    out = []
-    for k in range(a.shape[axis]):
-        key[axis] = k
-        out.append(get(trace, a, tuple(key)))
-    return tuple(out)
+    return tuple(cut(trace, a, axis, range(a.shape[axis])))
 
 
 @records(np.stack)

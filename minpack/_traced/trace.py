@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minpack._traced import functions, parts
+from minpack._traced import CHARS, INT, functions, parts
 from minpack._traced.cells import MOST_ENTRIES, cell_map, get, join_map
 from minpack._traced.loops import (
     ARITHMETIC,
-    CHARS,
     FLOAT64,
-    INT,
     all_float64,
     char_of,
     operator_power,
@@ -368,15 +366,11 @@ class Trace:
         """Apply a ufunc to each cell."""
         if any(type(node) is Joined for node in nodes):
             return join_map(self, lambda *each: self.apply(ufunc, each), nodes)
-        # A Python number stays one: it adapts to the type of the arrays.
-        values = [
-            value if type(value) in (int, float) else node
-            for value, node in zip(operands, nodes, strict=True)
-        ]
         if ufunc.nout > 1:
             raise refuse(
                 f"np.{ufunc.__name__} of an array with two axes", "apply it to each row"
             )
+        values = _or_numbers(operands, nodes)
         return cell_map(self, lambda *each: self.apply(ufunc, each), values)
 
     def select(self, condition: Any, a: Any, b: Any) -> Any:
@@ -385,15 +379,8 @@ class Trace:
         if any(type(node) is Joined for node in nodes):
             return join_map(self, self.select, nodes)
         if any(type(node) is Cells for node in nodes):
-            values = [
-                v if type(v) in (int, float) else node
-                for v, node in zip((condition, a, b), nodes, strict=True)
-            ]
-            return cell_map(self, self.select, values)
-        weak = [
-            v if type(v) in (int, float) else np.empty((), n.char)
-            for v, n in zip((a, b), nodes[1:], strict=True)
-        ]
+            return cell_map(self, self.select, _or_numbers((condition, a, b), nodes))
+        weak = _or_numbers((a, b), [np.empty((), node.char) for node in nodes[1:]])
         char = nodes[1].char
         if nodes[2].char != char:
             char = char_of(np.result_type(*weak))
@@ -510,6 +497,14 @@ class Trace:
     def clip(self) -> np.ufunc:
         """Return the ufunc behind np.clip."""
         return ufunc_of(np.clip, 0.0, 1.0)
+
+
+def _or_numbers(operands: Sequence[Any], others: Sequence[Any]) -> list[Any]:
+    """Return Python's numbers, which adapt to the type of arrays; else the others."""
+    return [
+        value if type(value) in (int, float) else other
+        for value, other in zip(operands, others, strict=True)
+    ]
 
 
 # --- NumPy's protocols ------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import minpack._minpack as _minpack
+from minpack._traced import CHARS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 # The tracer itself is imported when it is used first: that takes some milliseconds.
 
-_DATA = frozenset("df?") | {np.dtype(np.int64).char}  # types of data
 _FLOAT64 = np.dtype(np.float64)
 _MOST_RECORDS = 16  # of a function, for arguments of different shapes
 _ROUNDING = 1e-11  # relative to the largest value: how far a new record may be from f
@@ -122,7 +122,7 @@ class Traced:
 
     def __repr__(self) -> str:
         """Show the program of the last record."""
-        name = self._name()
+        name = name_of(self.function)
         if not self.records:
             return f"<traced {name}: not recorded yet>"
         record = list(self.records.values())[-1]
@@ -132,9 +132,6 @@ class Traced:
         lines = "\n  ".join(record.lines(self.function))
         size = f"{record.m} values, {record.description.count()} operations"
         return f"<traced {name}: {size}, {exact}\n  {lines}>"
-
-    def _name(self) -> str:
-        return getattr(self, "__name__", None) or type(self.function).__name__
 
     def jacobian(self, xdata: Any, *params: Any) -> NDArray[np.float64]:
         """Return the exact derivatives of the values with respect to the parameters.
@@ -165,12 +162,12 @@ class Traced:
         values = as_values(self.function(xdata, *x))
         if values is None or values.ndim > 1 or not (values.size and x.size):
             raise TypeError(
-                f"{self._name()} must return a 1-D array of real numbers for one "
-                "parameter or more"
+                f"{name_of(self.function)} must return a 1-D array of real numbers for "
+                "one parameter or more"
             )
         bound = self._bind((xdata,), {}, x, values.reshape(-1), values.size, True)
         if bound.record.missing:
-            name = self._name()
+            name = name_of(self.function)
             raise TypeError(f"{name} has no exact derivatives: {bound.record.missing}")
         return _minpack.program_jacobian(bound.record.program, bound.arrays, x)
 
@@ -254,20 +251,20 @@ class Traced:
             is_curve=is_curve,
             wants_derivatives=self.derivatives,
         )
-        functions = _minpack.program_bind(new.program, arrays, x, values)
+        functions = self._start(new, arrays, x, values)
+        if functions is None:  # the last bits alone may differ
+            new.rounds = True
+            functions = self._start(new, arrays, x, values)
         if functions is None:
             own = _minpack.program_values(new.program, arrays, x)
-            if not _are_near(own, np.broadcast_to(values, own.shape)):
-                i = int(np.argmax(~np.isclose(own, values, equal_nan=True)))
-                value = np.broadcast_to(values, own.shape)[i]
-                raise TypeError(
-                    f"{self._name()} cannot be traced: it returned {value} for "
-                    f"point {i} and, when it was recorded, computed {own[i]}: its "
-                    "values must depend on its arguments alone, not on random numbers "
-                    "or on what it changes itself"
-                )
-            new.rounds = True
-            functions = _minpack.program_bind(new.program, arrays, x, None)
+            i = int(np.argmax(~np.isclose(own, values, equal_nan=True)))
+            name = name_of(self.function)
+            raise TypeError(
+                f"{name} cannot be traced: it returned {values[i]} for point {i} and, "
+                f"when it was recorded, computed {own[i]}: its values must depend on "
+                "its arguments alone, not on random numbers or on what it changes "
+                "itself"
+            )
         if key is not None:
             for oldest in list(self.records)[: 1 - _MOST_RECORDS]:
                 self.records.pop(oldest, None)
@@ -278,10 +275,10 @@ class Traced:
     def _start(
         self, record: Record, arrays: tuple[Any, ...], x: Any, values: Any
     ) -> Any:
+        """Return compiled functions; None if the record has other values at x."""
         if not record.rounds:
             return _minpack.program_bind(record.program, arrays, x, values)
-        own = _minpack.program_values(record.program, arrays, x)
-        if not _are_near(own, np.broadcast_to(values, own.shape)):
+        if not _are_near(_minpack.program_values(record.program, arrays, x), values):
             return None
         return _minpack.program_bind(record.program, arrays, x, None)
 
@@ -317,7 +314,7 @@ def _is_data(value: Any) -> bool:
     """Whether an argument is an array that a program can be given anew."""
     return (
         type(value) is np.ndarray
-        and value.dtype.char in _DATA
+        and value.dtype.char in CHARS
         and value.size > 1
         and value.flags.aligned
         and value.dtype.isnative
@@ -372,6 +369,11 @@ def _are_near(a: NDArray[Any], b: NDArray[Any]) -> bool:
         size = np.abs(b[np.isfinite(b)]).max(initial=0.0)
         same = (a == b) | (np.isnan(a) & np.isnan(b))
         return bool((same | (np.abs(a - b) <= _ROUNDING * size)).all())
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """Name a function for messages."""
+    return getattr(function, "__name__", None) or type(function).__name__
 
 
 def untraced(function: Any) -> Any:

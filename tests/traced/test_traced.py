@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 
 import minpack
-from minpack import OptimizeWarning, curve_fit, least_squares, leastsq, traced
+from minpack import (
+    OptimizeWarning,
+    curve_fit,
+    least_squares,
+    leastsq,
+    leastsq_batch,
+    traced,
+)
 
 T = np.linspace(0.0, 4.0, 50)
 NOISE = 0.01 * np.sin(37.0 * T)
@@ -380,6 +387,24 @@ def test_captured_arrays_live_no_longer_than_the_function():
     del g
     gc.collect()
     assert weights() is None
+
+
+@pytest.mark.parametrize(
+    "residual", [lambda r: r, lambda r: np.cumsum(r, 1)], ids=["traced", "not"]
+)
+def test_a_batch_holds_its_data_no_longer_than_it_runs(residual):
+    def func(x, rows, t):
+        return residual(x[:, :1] * t - 3.0 * t)
+
+    t = T.copy()
+    data = weakref.ref(t)
+    gc.disable()
+    try:
+        leastsq_batch(func, np.ones((7, 1)), (t,), m=50)
+        del t
+        assert data() is None
+    finally:
+        gc.enable()
 
 
 def test_threads_share_a_record():
