@@ -29,7 +29,7 @@ lint: $(VENV)/lint
 	$(RUN) -m codespell_lib
 	$(VENV)/bin/clang-format --dry-run --Werror \
 		src/_minpack/*.[ch] src/libminpack/*.[ch] src/libminpack/*/*.[ch] \
-		tests/*.c tests/*/*.c tools/*.c
+		tests/*.c tests/*/*.c tools/*.c examples/*.c
 	$(VENV)/bin/fprettify --recursive --diff --line-length 96 src/libminpack > $(VENV)/fortran.diff
 	test ! -s $(VENV)/fortran.diff || { cat $(VENV)/fortran.diff; false; }
 

@@ -27,6 +27,7 @@ from pages.batch import batch
 from pages.bounds import bounded
 from pages.footprint import footprint
 from pages.hotspots import hotspots
+from pages.large import large
 from pages.own_time import own_time
 from pages.report import wrapped
 from pages.scaling import scaling
@@ -40,6 +41,7 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "whole-fits": ("Whole fits", whole_fits),
     "wrappers": ("curve_fit and least_squares", wrappers),
     "traced": ("NumPy functions without Python", traced),
+    "large": ("One large fit", large),
     "all-points": ("Differences in one call", all_points),
     "bounds": ("Bounds", bounded),
     "threads": ("Two threads", threads),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import os
 import sys
 import threading
 import time
@@ -15,6 +14,7 @@ from minpack import _minpack
 from minpack._batch_arguments import integer_argument
 from minpack._batch_data import INT_MAX
 from minpack._batch_result import BatchResult
+from minpack._workers import processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +64,7 @@ def run_batch(
     limits["maxfev"] = limits["maxfev"] or min(default, INT_MAX)
     chunk = 1 if compiled else _chunk(m, n)
     if workers is None:
-        workers = min(_processors(), -(-count // chunk))
+        workers = min(processors(), -(-count // chunk))
     elif integer_argument("workers", workers) < 1:
         raise ValueError(f"workers must be at least 1, not {workers}")
     workers = max(1, min(workers, count, _MOST_WORKERS))
@@ -95,12 +95,6 @@ def run_batch(
 def _chunk(m: int, n: int) -> int:
     """Choose how many fits of a worker are under way, by what their memory takes."""
     return max(1, _CHUNK_BYTES // (8 * m * (n + 3)))
-
-
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _work_in_threads(batch: Any, count: int, workers: int, progress: bool) -> None:

@@ -35,7 +35,7 @@ from minpack._status import (
     message,
 )
 from minpack._traced.traced import Traced
-from minpack._workers import is_one
+from minpack._workers import is_one, threads
 
 if TYPE_CHECKING:  # numpy.typing would be most of what importing minpack costs
     from collections.abc import Callable, Sequence
@@ -213,7 +213,8 @@ def curve_fit(
         ``ftol``, ``xtol``, ``gtol``, ``maxfev``, ``epsfcn``, ``factor``, ``diag``,
         ``col_deriv`` and ``kernels`` as in `leastsq`; ``loss``, ``f_scale``,
         ``diff_step``, ``x_scale``, ``verbose`` and ``callback`` as in
-        `least_squares`; and ``max_nfev``, another name of ``maxfev``.
+        `least_squares`; ``max_nfev``, another name of ``maxfev``; and for an `f` from
+        `traced` ``workers``, the largest number of threads.
 
     Returns
     -------
@@ -344,6 +345,12 @@ def curve_fit(
         sigma, factor = _errors(sigma, ydata.size)
     elif absolute_sigma:
         warn_of_absolute_sigma(stacklevel=2)
+    has_jacobian = jac is not None and not isinstance(jac, str)
+    if has_jacobian or jac == "cs" or user_data is not None or vectorized:
+        model = None
+    workers = None
+    if model is not None and "workers" in kwargs:
+        workers = threads(kwargs.pop("workers"))
     options = _DEFAULTS
     as_least_squares = method in ("trf", "dogbox") or (
         method is None and lower is not None
@@ -352,15 +359,8 @@ def curve_fit(
         options = _options(kwargs, np.size(p0), as_least_squares)
 
     bound = None
-    has_jacobian = jac is not None and not isinstance(jac, str)
-    if (
-        model is not None
-        and not has_jacobian
-        and jac != "cs"
-        and user_data is None
-        and not vectorized
-    ):
-        bound = model.bind_curve(xdata, p0, ydata.size)
+    if model is not None:
+        bound = model.bind_curve(xdata, p0, ydata.size, workers)
     data = (ydata, p0, sigma, factor)
     flags = (absolute_sigma, check_finite, full_output)
     rest: tuple[Any, ...] = (lower, upper, *flags, user_data, vectorized, *options)

@@ -25,7 +25,7 @@ from minpack._status import (
     stopped_by_function,
 )
 from minpack._traced.traced import Traced
-from minpack._workers import is_one, mapping
+from minpack._workers import is_one, mapping, threads
 
 if TYPE_CHECKING:  # numpy.typing would be most of what importing minpack costs
     from collections.abc import Callable, Mapping, Sequence
@@ -175,6 +175,8 @@ def least_squares(
         long: so many processes, -1 for one on each processor, or a callable such as
         the ``map`` of a pool, called as ``workers(fun, points)``. None and 1: they are
         evaluated one after the other. Other processes must be able to import `fun`.
+        For a `fun` from `traced`, the largest number of threads that share its rows;
+        None: as many as the rows are worth, at most one on each processor.
     m : int, optional
         The number of residuals; for compiled functions, which need it.
     user_data : array_like, optional
@@ -326,12 +328,13 @@ def least_squares(
     if type(fun) is Traced:
         if (
             jac in ("2-point", "3-point")
-            and is_one(workers)
+            and not callable(workers)
             and m is None
             and user_data is None
             and not vectorized
         ):
-            bound = fun.bind_residuals(start, tuple(args), kwargs)
+            count = threads(workers)
+            bound = fun.bind_residuals(start, tuple(args), kwargs, count)
         fun = fun.function
     if bound is not None:
 

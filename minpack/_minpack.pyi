@@ -207,6 +207,7 @@ def program_bind(
     arrays: tuple[NDArray[Any], ...],
     x: ArrayLike,
     values: _Vector | None,
+    workers: int = 1,  # threads that a fit in blocks may use
     /,
 ) -> tuple[Any, Any] | None:
     """Make compiled functions of a program and its data: the values, the Jacobian.
@@ -216,7 +217,12 @@ def program_bind(
     """
 
 def program_values(
-    program: _Program, arrays: tuple[NDArray[Any], ...], x: ArrayLike, /
+    program: _Program,
+    arrays: tuple[NDArray[Any], ...],
+    x: ArrayLike,
+    first: int = 0,
+    count: int = -1,  # rows from `first` on; -1: all of them
+    /,
 ) -> _Vector:
     """Compute what the program does at x: (m,)."""
 

@@ -1,4 +1,4 @@
-"""Who evaluates the points of a Jacobian by differences."""
+"""Who evaluates the points of a Jacobian by differences, or blocks of points."""
 
 from __future__ import annotations
 
@@ -29,6 +29,18 @@ class _AtPoint:
         return self.fun(x, *self.args, **self.kwargs)
 
 
+def processors() -> int:
+    """Count the processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def threads(workers: Any) -> int | None:
+    """Read how many threads may run a traced function; None: as many as it is worth."""
+    return None if workers is None else _count(workers, " for a traced function")
+
+
 def is_one(workers: Any) -> bool:
     """Whether the points are evaluated one after the other."""
     return workers is None or (isinstance(workers, int) and workers == 1)
@@ -50,17 +62,16 @@ def mapping(
         yield lambda points: pool.map(at_point, points)
 
 
-def _count(workers: Any) -> int:
-    """Read a number of processes."""
+def _count(workers: Any, rest: str = ", or a callable workers(fun, iterable)") -> int:
+    """Read a number of processes or threads."""
     try:
         count = operator.index(workers)
     except TypeError:
         raise TypeError(
-            "workers must be a number, or a callable workers(fun, iterable) such as "
-            f"map, not {type(workers).__name__}"
+            f"workers must be a number{rest}, not {type(workers).__name__}"
         ) from None
     if count == -1:
-        return os.cpu_count() or 1
+        return processors()
     if count < 1:
         raise ValueError(
             f"workers must be a positive number, or -1 for all processors, not {count}"

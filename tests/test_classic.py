@@ -13,11 +13,13 @@ import shutil
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from commands import CC, FC, LIBRARY, attempt, needs_compilers, run
+from minpack import curve_fit
 
 PROGRAMS = Path(__file__).parent / "classic"
 UNUSED = "-Wno-unused-function"  # report.h is for several programs
@@ -34,6 +36,8 @@ LIBC = {
     "strcmp",
     "sqrt",
     "fabs",
+    "frexp",
+    "ldexp",
     "log10",
     "pow",
 }
@@ -187,6 +191,27 @@ def test_a_fortran_program_prints_the_same(
     ours, theirs = (printed(FC, program, a) for a in (archive, original_archive))
     assert shows in theirs
     assert ours == theirs
+
+
+def test_a_driver_may_have_its_rows_in_blocks(prefix: Path) -> None:
+    """examples/blocks.c prints what curve_fit finds of the same data."""
+    program = prefix / "blocks"
+    source = PROGRAMS.parents[1] / "examples" / "blocks.c"
+    strict = ("-std=c11", "-O1", "-Wall", "-Wextra", "-Werror")
+    archive = prefix / "lib" / "libminpack.a"
+    run(CC, *strict, "-I", prefix / "include", source, archive, "-lm", "-o", program)
+
+    def decay(t: Any, a: float, b: float, c: float) -> Any:
+        return a * np.exp(-b * t) + c
+
+    i = np.arange(1_000_000)
+    y = decay(4 * i / i.size, 2.5, 1.3, 0.5) + 0.1 * np.sin(7.0 * i)
+    popt, pcov = curve_fit(decay, 4 * i / i.size, y, [1.0, 1.0, 1.0])
+    found = re.findall(r"x\[\d\] = (\S+) \+- (\S+)", run(program))
+    np.testing.assert_allclose(np.array(found, float)[:, 0], popt, atol=2e-6)
+    np.testing.assert_allclose(
+        np.array(found, float)[:, 1], np.sqrt(np.diag(pcov)), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("way", ["user_data", "run", "stepper"])

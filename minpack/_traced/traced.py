@@ -10,6 +10,7 @@ import numpy as np
 
 import minpack._minpack as _minpack
 from minpack._traced import CHARS
+from minpack._workers import processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _FLOAT64 = np.dtype(np.float64)
 _MOST_RECORDS = 16  # of a function, for arguments of different shapes
+_MANY = 50_000  # values, of which a record is compared with some at the start of a fit
+_STRIPS, _STRIP = 16, 64  # so many places, and values in each
 _ROUNDING = 1e-11  # relative to the largest value: how far a new record may be from f
 # Arguments of these types are a part of the key of a record.
 _PLAIN = (float, int, bool, str, bytes, type(None), complex)
@@ -70,15 +73,15 @@ class Bound:
         fit = run(self.residuals, self.jacobian, self.m)
         if self.is_new or not self.record.watched or self._holds(fit[0]):
             return fit
-        traced, args, kwargs, x, m, is_curve = self.arguments
+        traced, *arguments = self.arguments
         traced.records.clear()
-        again = traced.bind(args, kwargs, x, m, is_curve)
+        again = traced.bind(*arguments)
         self.jacobian = again.jacobian
         return run(again.residuals, again.jacobian, again.m)
 
     def _holds(self, x: Any) -> bool:
         """Compare the values at the solution with those of the function."""
-        traced, args, kwargs, _, _, is_curve = self.arguments
+        traced, args, kwargs, _, _, is_curve, _ = self.arguments
         own = _minpack.program_values(self.record.program, self.arrays, x)
         values = as_values(traced.call(args, kwargs, x, is_curve))
         return values is not None and _are_near(own, np.broadcast_to(values, own.shape))
@@ -181,24 +184,33 @@ class Traced:
             return self.function(args[0], *x)
         return self.function(x.copy(), *args, **kwargs)
 
-    def bind_curve(self, xdata: Any, p0: Any, m: int) -> Bound | None:
+    def bind_curve(
+        self, xdata: Any, p0: Any, m: int, workers: int | None = None
+    ) -> Bound | None:
         """Return the function of a fit of f(xdata, *p0) to m data.
 
-        None where curve_fit refuses the shape that the function returns.
+        None where curve_fit refuses the shape that the function returns. `workers` is
+        the largest number of threads; None: of processors.
         """
         x = _start(p0)
-        return None if x is None else self.bind((xdata,), {}, x, m, True)
+        return None if x is None else self.bind((xdata,), {}, x, m, True, workers)
 
     def bind_residuals(
-        self, x0: Any, args: Any, kwargs: dict[str, Any] | None = None
+        self,
+        x0: Any,
+        args: Any,
+        kwargs: dict[str, Any] | None = None,
+        workers: int | None = None,
     ) -> Bound | None:
         """Return the function of a fit of func(x, *args, **kwargs).
 
         None where the solver refuses what the function returns.
         """
         x = _start(x0)
+        if x is None:
+            return None
         args = args if isinstance(args, tuple) else (args,)
-        return None if x is None else self.bind(args, kwargs or {}, x, 0, False)
+        return self.bind(args, kwargs or {}, x, 0, False, workers)
 
     def bind(
         self,
@@ -207,8 +219,15 @@ class Traced:
         x: NDArray[Any],
         m: int,
         is_curve: bool,
+        workers: int | None,
     ) -> Bound | None:
         """Return the function of a fit of m values, of residuals however many."""
+        arguments = (self, args, kwargs, x, m, is_curve, workers)
+        if is_curve and m >= _MANY:
+            bound = self._bind_by_strips(args, x, m, workers)
+            if bound is not None:
+                bound.arguments = arguments
+                return bound
         values = as_values(self.call(args, kwargs, x, is_curve))
         if values is None or values.ndim > 1 or not values.size:
             return None
@@ -220,9 +239,71 @@ class Traced:
             values = np.full(m, values.item())
         elif values.size != m:
             return None
-        bound = self._bind(args, kwargs, x, values, m, is_curve)
-        bound.arguments = (self, args, kwargs, x, m, is_curve)
+        bound = self._bind(args, kwargs, x, values, m, is_curve, workers)
+        bound.arguments = arguments
         return bound
+
+    def _bind_by_strips(
+        self,
+        args: tuple[Any, ...],
+        x: NDArray[Any],
+        m: int,
+        workers: int | None,
+    ) -> Bound | None:
+        """Return the function of a large fit of a curve, compared at some points.
+
+        The function is called with the data of these points alone. None where that may
+        not tell: the record holds something from outside, or the values differ.
+        """
+        key, arrays = data_key(args, {}, x.size, m, True)
+        if key is None or any(array.shape[-1] != m for array in arrays):
+            return None
+        known = self.records.get(key)
+        try:
+            if known is None:
+                known = self._record(args, {}, arrays, x.size, m, True)
+                self._keep(key, known)
+            if known.watched or known.data is not None or known.rounds:
+                return None
+            for first in np.linspace(0, m - _STRIP, _STRIPS).astype(int).tolist():
+                part = args[0][..., first : first + _STRIP]
+                values = as_values(self.function(part, *x))
+                rows = (first, _STRIP)
+                own = _minpack.program_values(known.program, arrays, x, *rows)
+                if values is None or not np.array_equal(own, values, equal_nan=True):
+                    return None
+        except Exception:  # which the whole function raises too, or it does not matter
+            return None
+        functions = self._start(known, arrays, x, None, workers)
+        return Bound(known, arrays, False, functions)
+
+    def _record(
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        arrays: tuple[Any, ...],
+        n: int,
+        m: int,
+        is_curve: bool,
+    ) -> Record:
+        from minpack._traced.record import record
+
+        return record(
+            self.function,
+            args,
+            kwargs,
+            arrays,
+            n,
+            m,
+            is_curve=is_curve,
+            wants_derivatives=self.derivatives,
+        )
+
+    def _keep(self, key: Any, record: Record) -> None:
+        for oldest in list(self.records)[: 1 - _MOST_RECORDS]:
+            self.records.pop(oldest, None)
+        self.records.pop(key, None)
+        self.records[key] = record
 
     def _bind(
         self,
@@ -232,29 +313,19 @@ class Traced:
         values: NDArray[Any],
         m: int,
         is_curve: bool,
+        workers: int | None = 1,
     ) -> Bound:
         key, arrays = data_key(args, kwargs, x.size, m, is_curve)
         known = self.records.get(key) if key is not None else None
         if known is not None and known.is_for(arrays):
-            functions = self._start(known, arrays, x, values)
+            functions = self._start(known, arrays, x, values, workers)
             if functions is not None:
                 return Bound(known, arrays, False, functions)
-        from minpack._traced.record import record
-
-        new = record(
-            self.function,
-            args,
-            kwargs,
-            arrays,
-            x.size,
-            m,
-            is_curve=is_curve,
-            wants_derivatives=self.derivatives,
-        )
-        functions = self._start(new, arrays, x, values)
+        new = self._record(args, kwargs, arrays, x.size, m, is_curve)
+        functions = self._start(new, arrays, x, values, workers)
         if functions is None:  # the last bits alone may differ
             new.rounds = True
-            functions = self._start(new, arrays, x, values)
+            functions = self._start(new, arrays, x, values, workers)
         if functions is None:
             own = _minpack.program_values(new.program, arrays, x)
             i = int(np.argmax(~np.isclose(own, values, equal_nan=True)))
@@ -266,21 +337,25 @@ class Traced:
                 "itself"
             )
         if key is not None:
-            for oldest in list(self.records)[: 1 - _MOST_RECORDS]:
-                self.records.pop(oldest, None)
-            self.records.pop(key, None)
-            self.records[key] = new
+            self._keep(key, new)
         return Bound(new, arrays, True, functions)
 
     def _start(
-        self, record: Record, arrays: tuple[Any, ...], x: Any, values: Any
+        self,
+        record: Record,
+        arrays: tuple[Any, ...],
+        x: Any,
+        values: Any,
+        workers: int | None,
     ) -> Any:
         """Return compiled functions; None if the record has other values at x."""
+        if workers is None:
+            workers = processors() if record.m >= _MANY else 1
         if not record.rounds:
-            return _minpack.program_bind(record.program, arrays, x, values)
+            return _minpack.program_bind(record.program, arrays, x, values, workers)
         if not _are_near(_minpack.program_values(record.program, arrays, x), values):
             return None
-        return _minpack.program_bind(record.program, arrays, x, None)
+        return _minpack.program_bind(record.program, arrays, x, None, workers)
 
 
 # --- Arguments ------------------------------------------------------------------------

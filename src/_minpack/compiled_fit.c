@@ -1,5 +1,6 @@
 #include "compiled_fit.h"
 
+#include "block_fit.h"
 #include "program.h"
 
 #include <fenv.h>
@@ -155,6 +156,11 @@ static program_run *run_of(const compiled_part *part)
     return part->func.address == (void *)program_residuals ? part->func.user_data : NULL;
 }
 
+int compiled_part_is_program(const compiled_part *self)
+{
+    return run_of(self) != NULL;
+}
+
 static int residuals_of_program(void *who, lm_fit *lm, const double *x)
 {
     fit *self = who;
@@ -172,42 +178,10 @@ static int residuals_of_program(void *who, lm_fit *lm, const double *x)
     return goes_on(self);
 }
 
-/* lm_linearize asks for the rows. */
-static int jacobian_of_program(void *who, lm_fit *lm)
-{
-    fit *self = who;
-
-    program_derivatives_at(run_of(self->compiled), lm->state.x);
-    return goes_on(self);
-}
-
-static void rows_of_program(void *who, int first, int count, double *to, int ldto)
-{
-    fit *self = who;
-
-    program_derivative_rows(run_of(self->compiled), first, count, to, ldto);
-    if (self->data != NULL)
-        data_weigh_derivative_rows(self->data, first, count, self->lm.rows.n, to, ldto);
-}
-
 /* Whether the data have errors that belong together. */
 static int has_covariance(const fit *self)
 {
     return self->data != NULL && self->data->factor != NULL;
-}
-
-/* The hooks of a program, which computes rows when they are asked for. */
-static void use_program(fit *self, lm_hooks *hooks)
-{
-    if (has_covariance(self))
-        return;
-    hooks->residuals = residuals_of_program;
-    if (!self->analytic || self->shows_arrays || self->lm.rows.keeps
-        || self->observer != NULL)
-        return;
-    hooks->jacobian = jacobian_of_program;
-    self->lm.rows.source = rows_of_program;
-    self->lm.rows.source_who = self;
 }
 
 /* --- The whole ---------------------------------------------------------------- */
@@ -236,12 +210,14 @@ int fit_run_compiled(fit *self, const compiled_part *part, npy_intp m,
         .accept = accept_trial,
     };
 
+    if (run_of(part) != NULL && fit_takes_blocks(self, run_of(part), m))
+        return fit_run_blocks(self, run_of(part), m, diag);
     if (allocate_residuals(self, m) < 0 || fit_allocate(self, m, diag) < 0)
         return -1;
     self->compiled = part;
     self->unlocked = &signals;
-    if (run_of(part) != NULL)
-        use_program(self, &hooks);
+    if (run_of(part) != NULL && !has_covariance(self))
+        hooks.residuals = residuals_of_program;
     interrupt_start(&signals);
     fegetexceptflag(&flags, FE_ALL_EXCEPT);
     int status = fit_run_hooks(self, hooks);

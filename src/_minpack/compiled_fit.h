@@ -22,6 +22,9 @@ int compiled_part_take(compiled_part *self, PyObject *func, const char *func_nam
                        PyObject *jac, const char *jac_name, PyObject *user_data);
 void compiled_part_clear(compiled_part *self);
 
+/* Whether it is a program, which changes none of the user's arrays. */
+int compiled_part_is_program(const compiled_part *self);
+
 /* For functions that compute residuals. Compiled ones need m, their number, and take no
  * further arguments; others take no m. */
 int read_residual_count(PyObject *m, const char *func_name, int is_compiled, int has_args,

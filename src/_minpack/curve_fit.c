@@ -2,7 +2,6 @@
  */
 #include "curve_fit.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -75,25 +74,20 @@ static int read_options(fit *self, PyObject *const *args, int is_compiled)
 /* An array must hold neither NaN nor infinity; another object may be anything. */
 static int check_finite(PyObject *object, const char *name)
 {
-    int bad = 0;
-
     if (!PyArray_Check(object))
         return 0;
     PyArrayObject *array = (PyArrayObject *)PyArray_FROMANY(
         object, NPY_DOUBLE, 0, 0, NPY_ARRAY_CARRAY_RO); /* new */
     if (array == NULL)
         return -1;
-    npy_intp size = PyArray_SIZE(array);
-    const double *x = doubles(array);
-    for (npy_intp i = 0; i < size; i++)
-        bad |= !(fabs(x[i]) <= DBL_MAX);
+    int is_finite = are_finite(PyArray_SIZE(array), doubles(array));
     Py_DECREF(array);
-    if (bad)
+    if (!is_finite)
         PyErr_Format(PyExc_ValueError,
                      "%s must be finite: there is NaN or infinity in it, which only "
                      "check_finite=False lets pass",
                      name);
-    return bad ? -1 : 0;
+    return is_finite ? 0 : -1;
 }
 
 /* p0 into self->x and, unless they are compiled, the functions that take its n entries as
@@ -251,7 +245,9 @@ PyObject *solve_curve_fit(PyObject *module, PyObject *const *args, Py_ssize_t na
         && (check_finite(args[XDATA], "xdata") < 0
             || check_finite(args[YDATA], "ydata") < 0))
         goto fail;
-    if (data_init(&measured, args[YDATA], args[SIGMA], args[FACTOR_OF_COVARIANCE]) < 0)
+    if (data_init(&measured, args[YDATA], args[SIGMA], args[FACTOR_OF_COVARIANCE],
+                  !compiled_part_is_program(&part))
+        < 0)
         goto fail;
     self.data = &measured;
     npy_intp n = PyArray_DIM(self.x, 0), points = PyArray_SIZE(measured.y);

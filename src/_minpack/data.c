@@ -2,49 +2,91 @@
 
 #include "arguments.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
-/* 1/sigma for each of the m data as a new array, or NULL. */
-static PyArrayObject *reciprocals(PyObject *sigma /* borrowed */, npy_intp m)
+int are_finite(npy_intp m, const double *x)
 {
-    PyArrayObject *weights = NULL;
-    PyArrayObject *errors = vector_argument(sigma, "sigma", 1); /* new */
+    int bad = 0;
 
-    if (errors != NULL)
-        weights = (PyArrayObject *)PyArray_SimpleNew(1, &m, NPY_DOUBLE); /* new */
-    npy_intp step = errors != NULL && PyArray_SIZE(errors) != 1;
-    for (npy_intp i = 0; weights != NULL && i < m; i++) {
-        double error = doubles(errors)[i * step];
-        doubles(weights)[i] = 1.0 / error;
-        if (!isfinite(doubles(weights)[i])) {
-            PyObject *number = PyFloat_FromDouble(error); /* new */
-            if (number != NULL)
-                PyErr_Format(PyExc_ValueError,
-                             "sigma must hold numbers that one can divide by, not %R in "
-                             "place %zd",
-                             number, (Py_ssize_t)(i * step));
-            Py_XDECREF(number);
-            Py_CLEAR(weights);
-        }
-    }
-    Py_XDECREF(errors);
+    for (npy_intp i = 0; i < m; i++)
+        bad |= !(fabs(x[i]) <= DBL_MAX);
+    return !bad;
+}
+
+/* Whether 1/x is finite for all of x(m). */
+static int have_reciprocals(npy_intp m, const double *x)
+{
+    int bad = 0;
+
+    for (npy_intp i = 0; i < m; i++)
+        bad |= !(fabs(1.0 / x[i]) <= DBL_MAX);
+    return !bad;
+}
+
+/* Whether all entries of sigma have reciprocals; -1 with an exception set. */
+static int check_sigma(PyArrayObject *sigma)
+{
+    const double *errors = doubles(sigma);
+    npy_intp i = 0, size = PyArray_SIZE(sigma);
+
+    if (have_reciprocals(size, errors))
+        return 0;
+    while (isfinite(1.0 / errors[i]))
+        i++;
+    PyObject *number = PyFloat_FromDouble(errors[i]); /* new */
+    if (number != NULL)
+        PyErr_Format(
+            PyExc_ValueError,
+            "sigma must hold numbers that one can divide by, not %R in place %zd", number,
+            (Py_ssize_t)i);
+    Py_XDECREF(number);
+    return -1;
+}
+
+/* 1/sigma as a new array, or NULL. */
+static PyArrayObject *reciprocals(PyArrayObject *sigma /* borrowed */)
+{
+    npy_intp size = PyArray_SIZE(sigma);
+    PyArrayObject *weights =
+        (PyArrayObject *)PyArray_SimpleNew(1, &size, NPY_DOUBLE); /* new */
+
+    for (npy_intp i = 0; weights != NULL && i < size; i++)
+        doubles(weights)[i] = 1.0 / doubles(sigma)[i];
     return weights;
 }
 
-int data_init(data *self, PyObject *ydata, PyObject *sigma, PyObject *factor)
+/* The weights, or where they are taken row by row sigma. */
+static int take_sigma(data *self, PyObject *object, int called)
+{
+    PyArrayObject *sigma = vector_argument(object, "sigma", 1); /* new */
+    int status = -1;
+
+    if (sigma == NULL || check_sigma(sigma) < 0)
+        goto done;
+    if (called || PyArray_SIZE(sigma) == 1) {
+        self->weights = reciprocals(sigma); /* new */
+        status = self->weights != NULL ? 0 : -1;
+        goto done;
+    }
+    self->sigma = (PyArrayObject *)Py_NewRef(sigma);
+    status = 0;
+done:
+    Py_XDECREF(sigma);
+    return status;
+}
+
+int data_init(data *self, PyObject *ydata, PyObject *sigma, PyObject *factor, int called)
 {
     const int plain = NPY_ARRAY_CARRAY_RO | NPY_ARRAY_ENSUREARRAY;
+    const int own = called ? plain | NPY_ARRAY_ENSURECOPY : plain;
 
-    self->y = (PyArrayObject *)PyArray_FROMANY(ydata, NPY_DOUBLE, 0, 1,
-                                               plain | NPY_ARRAY_ENSURECOPY); /* new */
+    self->y = (PyArrayObject *)PyArray_FROMANY(ydata, NPY_DOUBLE, 0, 1, own); /* new */
     if (self->y == NULL)
         return -1;
-    if (sigma != Py_None) {
-        self->weights = reciprocals(sigma, PyArray_SIZE(self->y)); /* new */
-        if (self->weights == NULL)
-            return -1;
-    }
+    if (sigma != Py_None && take_sigma(self, sigma, called) < 0)
+        return -1;
     if (factor != Py_None) {
         self->factor =
             (PyArrayObject *)PyArray_FROMANY(factor, NPY_DOUBLE, 2, 2, plain); /* new */
@@ -58,6 +100,7 @@ void data_clear(data *self)
 {
     Py_CLEAR(self->y);
     Py_CLEAR(self->weights);
+    Py_CLEAR(self->sigma);
     Py_CLEAR(self->factor);
 }
 
@@ -127,19 +170,40 @@ static void substitute_forward(npy_intp m, const double *factor, npy_intp column
     }
 }
 
+/* Rows of weights that are taken together, in the cache */
+enum { STRIP = 256 };
+
+/* The weights of `count` rows: where they are, or in `own`. NULL: there are none. */
+static const double *weights_of(const data *self, npy_intp first, npy_intp count,
+                                double *own)
+{
+    int is_one = self->weights != NULL && PyArray_SIZE(self->weights) == 1;
+
+    if (self->weights != NULL && !is_one)
+        return doubles(self->weights) + first;
+    if (self->weights == NULL && self->sigma == NULL)
+        return NULL;
+    for (npy_intp i = 0; i < count; i++)
+        own[i] = is_one ? *doubles(self->weights) : 1.0 / doubles(self->sigma)[first + i];
+    return own;
+}
+
 void data_weigh_value_rows(const data *self, npy_intp m, npy_intp first, npy_intp count,
                            double *values)
 {
     const double *y = doubles(self->y);
-    const double *w = self->weights != NULL ? doubles(self->weights) : NULL;
+    double own[STRIP];
 
-    if (PyArray_SIZE(self->y) == m) {
-        weigh_residuals(count, values, y + first, w != NULL ? w + first : NULL, NULL,
-                        values);
-    } else { /* one datum for all values */
-        double weight = w != NULL ? *w : 1.0;
+    if (PyArray_SIZE(self->y) != m) { /* one datum for all values */
+        double weight = self->weights != NULL ? *doubles(self->weights) : 1.0;
         for (npy_intp i = 0; i < count; i++)
             values[i] = (values[i] - *y) * weight;
+        return;
+    }
+    for (npy_intp i = 0; i < count; i += STRIP) {
+        npy_intp rows = count - i < STRIP ? count - i : STRIP;
+        const double *w = weights_of(self, first + i, rows, own);
+        weigh_residuals(rows, values + i, y + first + i, w, NULL, values + i);
     }
 }
 
@@ -153,13 +217,15 @@ void data_weigh_values(const data *self, npy_intp m, double *values)
 void data_weigh_derivative_rows(const data *self, npy_intp first, npy_intp count,
                                 npy_intp n, double *fjac, npy_intp ldfjac)
 {
-    if (self->weights == NULL)
-        return;
-    const double *w = doubles(self->weights);
-    npy_intp step = PyArray_SIZE(self->weights) != 1;
-    for (npy_intp j = 0; j < n; j++)
-        for (npy_intp i = 0; i < count; i++)
-            fjac[i + j * ldfjac] *= w[(first + i) * step];
+    double own[STRIP];
+
+    for (npy_intp i = 0; i < count; i += STRIP) {
+        npy_intp rows = count - i < STRIP ? count - i : STRIP;
+        const double *w = weights_of(self, first + i, rows, own);
+        for (npy_intp j = 0; w != NULL && j < n; j++)
+            for (npy_intp k = 0; k < rows; k++)
+                fjac[i + k + j * ldfjac] *= w[k];
+    }
 }
 
 void data_weigh_derivatives(const data *self, npy_intp m, npy_intp n, double *fjac,

@@ -14,17 +14,19 @@
  * lock costs more than it gains. */
 #define WORTH_UNLOCKING 200000.0
 
-/* Filled with zeros first. All references are ours and so is the memory: what f does to
- * the user's arrays changes nothing here. */
+/* Filled with zeros first. All references are ours. */
 typedef struct {
     PyArrayObject *y;       /* (m,), or (1,) for any number of values */
-    PyArrayObject *weights; /* 1/sigma, as long as y, or NULL */
+    PyArrayObject *weights; /* 1/sigma, one or as many as y, or NULL */
+    PyArrayObject *sigma;   /* of which the weights are taken row by row, or NULL */
     PyArrayObject *factor;  /* (m, m), row j is column j of L; or NULL */
 } data;
 
 /* sigma (one number or as many as ydata has) and factor, which nobody else changes, may
- * be None. Of ydata, which has one dimension at most, a copy is taken. */
-int data_init(data *self, PyObject *ydata, PyObject *sigma, PyObject *factor);
+ * be None. Of ydata, which has one dimension at most, and of sigma copies are taken where
+ * a function is to be `called`: what it does to the user's arrays must change nothing
+ * here. Else there are no arrays of order m beside the user's. */
+int data_init(data *self, PyObject *ydata, PyObject *sigma, PyObject *factor, int called);
 void data_clear(data *self);
 
 /* The residuals of what f returned, as a new array that is 1-D, float64 and ours alone:
@@ -47,6 +49,9 @@ void data_weigh_derivative_rows(const data *self, npy_intp first, npy_intp count
                                 npy_intp n, double *fjac, npy_intp ldfjac);
 void data_weigh_derivatives(const data *self, npy_intp m, npy_intp n, double *fjac,
                             npy_intp ldfjac);
+
+/* Whether x(m) holds neither NaN nor infinity. */
+int are_finite(npy_intp m, const double *x);
 
 /* --- Rows of many data sets ------------------------------------------------------ */
 

@@ -29,14 +29,17 @@ int fit_allocate(fit *self, npy_intp m, PyArrayObject *diag)
     }
     if (self->diff_step != NULL)
         lm->differences.diff_step = doubles(self->diff_step);
-    if (self->shows_arrays || (double)m * n * sizeof(double) >= LARGE_ARRAY) {
+    int in_memory = lm->rows.source == NULL;
+    if (in_memory
+        && (self->shows_arrays || (double)m * n * sizeof(double) >= LARGE_ARRAY)) {
         self->fjac = (PyArrayObject *)PyArray_SimpleNew(2, shape, NPY_DOUBLE); /* new */
         if (self->fjac == NULL)
             return -1;
         lm->rows.fjac = doubles(self->fjac);
         lm->rows.ldfjac = (int)m;
     }
-    if (lm->rows.fvec == NULL && (self->shows_arrays || self->observer != NULL))
+    if (in_memory && lm->rows.fvec == NULL
+        && (self->shows_arrays || self->observer != NULL))
         lm->rows.fvec = doubles(self->trial); /* until the first iterate */
     int makes_fvec = lm->rows.fvec == NULL;
     self->memory = PyMem_Malloc(lm_lay_out(lm, NULL));

@@ -12,6 +12,9 @@
 #include "minpack.h"
 #include "data.h"
 
+/* With more residuals, and fast kernels, they are added up in blocks. */
+#define FEWEST_IN_BLOCKS 1024
+
 /* What a hook of lm_run returns to end a fit, beside what a compiled function returns. */
 enum {
     FIT_STOPPED = 1, /* the observer has said so */

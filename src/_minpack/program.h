@@ -108,6 +108,7 @@ typedef struct {
     char **base;       /* where each operand begins */
     char **at;         /* where its block begins */
     double *terms;     /* the scalars of a matmul, together */
+    int workers;       /* threads that a fit may use, each with a run of its own */
     PyObject *keeps;   /* ours: the program and the arrays, or NULL */
     atomic_int owners; /* capsules that are not yet destroyed */
 } program_run;
@@ -117,8 +118,10 @@ program *program_build(Py_ssize_t n, PyObject *leaves, PyObject *scalars,
                        Py_ssize_t split, PyObject *segments);
 void program_free(program *self);
 
-/* A new run, which keeps nothing alive; NULL with an exception set. */
+/* A new run, which keeps nothing alive; NULL with an exception set. The second one has
+ * the data of another run. */
 program_run *program_run_new(const program *program);
+program_run *program_run_again(const program_run *other);
 void program_run_free(program_run *self);
 
 /* What follows needs neither Python nor its lock, and allocates nothing. */
@@ -131,12 +134,18 @@ void program_run_base(program_run *self, int k, const char *base);
 int program_residuals(int m, int n, const double *x, double *fvec, void *run);
 int program_jacobian(int m, int n, const double *x, double *fjac, int ldfjac, void *run);
 
-/* The same by rows: at x, then any `count` of them from `first` on. */
+/* The values by rows: at x, then any `count` of them from `first` on. */
 void program_values_at(program_run *self, const double *x);
 void program_value_rows(program_run *self, int first, int count, double *fvec);
-void program_derivatives_at(program_run *self, const double *x);
-void program_derivative_rows(program_run *self, int first, int count, double *fjac,
-                             int ldfjac);
+
+/* Whether some instructions run on all rows at once: a run keeps their results. */
+int program_has_full(const program *self);
+
+/* The values and the derivatives by rows: at x, then any rows of the values, by
+ * program_value_rows, or of both. */
+void program_at(program_run *self, const double *x);
+void program_rows(program_run *self, int first, int count, double *fvec, double *fjac,
+                  int ldfjac);
 
 /* --- Entry points: see minpack/_minpack.pyi ---------------------------------- */
 

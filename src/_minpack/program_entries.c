@@ -109,9 +109,9 @@ static void clear_arguments(arguments *self)
 /* From this many computed numbers on, giving up the lock costs little. */
 static const double WORTHWHILE = 20000;
 
-static PyThreadState *give_up_lock(const program *p)
+static PyThreadState *give_up_lock(const program *p, int rows)
 {
-    int is_worth_it = (double)p->m * p->ninstructions > WORTHWHILE;
+    int is_worth_it = (double)rows * p->ninstructions > WORTHWHILE;
 
     return is_worth_it ? PyEval_SaveThread() : NULL;
 }
@@ -122,20 +122,22 @@ static void take_lock(PyThreadState *thread)
         PyEval_RestoreThread(thread);
 }
 
-/* The values into fvec, or where there is none the derivatives into fjac: 0, or -1 with
- * an exception set, for a loop may take the lock and set one. NumPy's loops leave
+/* Rows of the values into fvec, or where there is none the derivatives into fjac: 0, or
+ * -1 with an exception set, for a loop may take the lock and set one. NumPy's loops leave
  * floating-point flags behind; here they stay as they were found. */
-static int evaluate(const arguments *a, double *fvec, double *fjac)
+static int evaluate(const arguments *a, int first, int count, double *fvec, double *fjac)
 {
     const program *p = a->program;
-    PyThreadState *thread = give_up_lock(p);
+    PyThreadState *thread = give_up_lock(p, count);
     fexcept_t flags;
 
     fegetexceptflag(&flags, FE_ALL_EXCEPT);
-    if (fvec != NULL)
-        program_residuals(p->m, p->n, doubles(a->x), fvec, a->run);
-    else
+    if (fvec != NULL) {
+        program_values_at(a->run, doubles(a->x));
+        program_value_rows(a->run, first, count, fvec);
+    } else {
         program_jacobian(p->m, p->n, doubles(a->x), fjac, p->m, a->run);
+    }
     fesetexceptflag(&flags, FE_ALL_EXCEPT);
     take_lock(thread);
     return PyErr_Occurred() ? -1 : 0;
@@ -146,16 +148,24 @@ PyObject *program_values(PyObject *module, PyObject *args)
     PyObject *capsule, *arrays, *x; /* borrowed */
     PyArrayObject *values = NULL;
     arguments a;
+    int first = 0, count = -1;
 
     (void)module;
-    if (!PyArg_ParseTuple(args, "OO!O:program_values", &capsule, &PyTuple_Type, &arrays,
-                          &x))
+    if (!PyArg_ParseTuple(args, "OO!O|ii:program_values", &capsule, &PyTuple_Type,
+                          &arrays, &x, &first, &count))
         return NULL;
     if (read_arguments(&a, capsule, arrays, x) < 0)
         goto done;
-    npy_intp m = a.program->m;
-    values = (PyArrayObject *)PyArray_SimpleNew(1, &m, NPY_DOUBLE); /* new */
-    if (values != NULL && evaluate(&a, doubles(values), NULL) < 0)
+    if (count < 0)
+        count = a.program->m;
+    if (first < 0 || count > a.program->m - first) {
+        PyErr_Format(PyExc_ValueError, "rows %d to %d are not among the program's %d",
+                     first, first + count, a.program->m);
+        goto done;
+    }
+    npy_intp rows = count;
+    values = (PyArrayObject *)PyArray_SimpleNew(1, &rows, NPY_DOUBLE); /* new */
+    if (values != NULL && evaluate(&a, first, count, doubles(values), NULL) < 0)
         Py_CLEAR(values);
 done:
     clear_arguments(&a);
@@ -180,7 +190,7 @@ PyObject *program_derivatives(PyObject *module, PyObject *args)
     }
     npy_intp shape[] = {a.program->m, a.program->n};
     columns = (PyArrayObject *)PyArray_EMPTY(2, shape, NPY_DOUBLE, 1); /* new */
-    if (columns != NULL && evaluate(&a, NULL, doubles(columns)) < 0)
+    if (columns != NULL && evaluate(&a, 0, a.program->m, NULL, doubles(columns)) < 0)
         Py_CLEAR(columns);
 done:
     clear_arguments(&a);
@@ -226,7 +236,7 @@ static int are_values(const arguments *a, PyObject *values)
         return -1;
     }
     const double *given = doubles((PyArrayObject *)values);
-    int same = evaluate(a, own, NULL) < 0 ? -1 : 1;
+    int same = evaluate(a, 0, a->program->m, own, NULL) < 0 ? -1 : 1;
     for (npy_intp i = 0; same > 0 && i < m; i++)
         same = own[i] == given[i] || (isnan(own[i]) && isnan(given[i]));
     PyMem_Free(own);
@@ -236,12 +246,13 @@ static int are_values(const arguments *a, PyObject *values)
 PyObject *program_bind(PyObject *module, PyObject *args)
 {
     PyObject *capsule, *arrays, *x, *values; /* borrowed */
+    int workers = 1;
     PyObject *residuals = NULL, *jacobian = NULL, *pair = NULL;
     arguments a;
 
     (void)module;
-    if (!PyArg_ParseTuple(args, "OO!OO:program_bind", &capsule, &PyTuple_Type, &arrays,
-                          &x, &values))
+    if (!PyArg_ParseTuple(args, "OO!OO|i:program_bind", &capsule, &PyTuple_Type, &arrays,
+                          &x, &values, &workers))
         return NULL;
     int same = read_arguments(&a, capsule, arrays, x) < 0 ? -1 : 1;
     if (same > 0 && values != Py_None)
@@ -256,6 +267,7 @@ PyObject *program_bind(PyObject *module, PyObject *args)
     if (residuals == NULL)
         goto done;
     program_run *run = a.run;
+    run->workers = workers;
     a.run = NULL; /* from here on it is its capsules' */
     jacobian = !a.program->has_jacobian
                    ? Py_NewRef(Py_None)

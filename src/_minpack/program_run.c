@@ -65,6 +65,17 @@ void program_run_free(program_run *r)
     PyMem_Free(r);
 }
 
+program_run *program_run_again(const program_run *r)
+{
+    const program *p = r->program;
+    program_run *other = program_run_new(p);
+
+    for (int i = 0; other != NULL && i < p->noperands; i++)
+        if (p->operands[i].kind == DATA)
+            other->at[i] = other->base[i] = r->base[i];
+    return other;
+}
+
 void program_run_base(program_run *r, int k, const char *base)
 {
     const program *p = r->program;
@@ -182,26 +193,60 @@ static void show_poles(npy_intp rows, int n, double *fjac, int ldfjac)
     }
 }
 
+/* Rows of the Jacobian from where values or what is kept of them are computed. */
+static void run_columns(program_run *r, const segment *s, int begin, npy_intp rows,
+                        double *fjac, int ldfjac)
+{
+    const program *p = r->program;
+
+    run_instructions(p, begin, s->end, FOR_JACOBIAN, r->at, rows);
+    for (int j = 0; j < p->n; j++)
+        if (!s->columns[j].is_direct)
+            copy_operand(r, s->columns[j].operand, rows, fjac + (npy_intp)j * ldfjac);
+    if (p->has_poles)
+        show_poles(rows, p->n, fjac, ldfjac);
+}
+
+/* Move to a block of rows whose columns go to fjac. */
+static void move_columns_to(program_run *r, const segment *s, npy_intp row, double *fjac,
+                            int ldfjac)
+{
+    move_to(r, s, row);
+    for (int j = 0; j < r->program->n; j++)
+        if (s->columns[j].is_direct)
+            r->at[s->columns[j].operand] = (char *)(fjac + (npy_intp)j * ldfjac);
+}
+
 static void run_derivatives(program_run *r, const segment *s, npy_intp first,
                             npy_intp end, double *fjac, int ldfjac)
 {
-    const program *p = r->program;
     int begin = r->knows == KNOWS_VECTORS ? s->jac : s->value;
 
     if (s->out_is_computed)
         r->at[s->out] = r->base[s->out];
     for (npy_intp row = first; row < end; row += s->block) {
         npy_intp left = end - row, rows = left < s->block ? left : s->block;
-        move_to(r, s, row);
-        for (int j = 0; j < p->n; j++)
-            if (s->columns[j].is_direct)
-                r->at[s->columns[j].operand] = (char *)(fjac + (npy_intp)j * ldfjac);
-        run_instructions(p, begin, s->end, FOR_JACOBIAN, r->at, rows);
-        for (int j = 0; j < p->n; j++)
-            if (!s->columns[j].is_direct)
-                copy_operand(r, s->columns[j].operand, rows, fjac + (npy_intp)j * ldfjac);
-        if (p->has_poles)
-            show_poles(rows, p->n, fjac, ldfjac);
+        move_columns_to(r, s, row, fjac, ldfjac);
+        run_columns(r, s, begin, rows, fjac, ldfjac);
+        fjac += rows;
+    }
+}
+
+/* The values and the derivatives together. */
+static void run_both(program_run *r, const segment *s, npy_intp first, npy_intp end,
+                     double *fvec, double *fjac, int ldfjac)
+{
+    for (npy_intp row = first; row < end; row += s->block) {
+        npy_intp left = end - row, rows = left < s->block ? left : s->block;
+        move_columns_to(r, s, row, fjac, ldfjac);
+        if (s->out_is_direct)
+            r->at[s->out] = (char *)fvec;
+        run_instructions(r->program, s->value, s->jac, FOR_VALUES | FOR_JACOBIAN, r->at,
+                         rows);
+        if (!s->out_is_direct)
+            copy_operand(r, s->out, rows, fvec);
+        run_columns(r, s, s->jac, rows, fjac, ldfjac);
+        fvec += rows;
         fjac += rows;
     }
 }
@@ -215,7 +260,7 @@ void program_values_at(program_run *r, const double *x)
     r->knows = KNOWS_SCALARS;
 }
 
-void program_derivatives_at(program_run *r, const double *x)
+static void find_scalars_at(program_run *r, const double *x)
 {
     const program *p = r->program;
 
@@ -241,6 +286,34 @@ static void know_vectors(program_run *r, int count)
         r->knows = KNOWS_VECTORS;
 }
 
+void program_at(program_run *r, const double *x)
+{
+    find_scalars_at(r, x);
+    r->knows = KNOWS_SCALARS;
+}
+
+void program_rows(program_run *r, int first, int count, double *fvec, double *fjac,
+                  int ldfjac)
+{
+    const program *p = r->program;
+    npy_intp from = first, begin, end;
+
+    for (int i = 0; i < p->nsegments; from -= p->segments[i++].length)
+        if (part_of(&p->segments[i], from, count, &begin, &end)) {
+            run_both(r, &p->segments[i], begin, end, fvec, fjac, ldfjac);
+            fvec += end - begin;
+            fjac += end - begin;
+        }
+}
+
+int program_has_full(const program *p)
+{
+    for (int i = 0; i < p->nsegments; i++)
+        if (p->segments[i].full < p->segments[i].value)
+            return 1;
+    return 0;
+}
+
 void program_value_rows(program_run *r, int first, int count, double *fvec)
 {
     const program *p = r->program;
@@ -254,8 +327,8 @@ void program_value_rows(program_run *r, int first, int count, double *fvec)
     know_vectors(r, count);
 }
 
-void program_derivative_rows(program_run *r, int first, int count, double *fjac,
-                             int ldfjac)
+static void derivative_rows(program_run *r, int first, int count, double *fjac,
+                            int ldfjac)
 {
     const program *p = r->program;
     npy_intp from = first, begin, end;
@@ -286,7 +359,7 @@ int program_jacobian(int m, int n, const double *x, double *fjac, int ldfjac, vo
 
     if (m != p->m || n != p->n || !p->has_jacobian)
         return -1;
-    program_derivatives_at(r, x);
-    program_derivative_rows(r, 0, m, fjac, ldfjac);
+    find_scalars_at(r, x);
+    derivative_rows(r, 0, m, fjac, ldfjac);
     return 0;
 }

@@ -164,14 +164,27 @@ typedef struct lm_rows {
     double *copy;          /* (m, n) work space where keeps is 1, or NULL */
     void *scratch;         /* lm_rows_scratch(rows) bytes of work space; what
                               lm_linearize leaves there must last until lm_finish */
-    /* Writes rows of the Jacobian at x, `count` of them from `first` on, to to(ldto, n).
-     * lm_linearize asks for blocks of them where it needs no more, and leaves fjac as it
-     * is. NULL: the Jacobian is in fjac. */
-    void (*source)(void *who, int first, int count, double *to, int ldto);
+
+    /* Rows that nobody keeps: fvec, fjac and the other arrays of m numbers may be NULL,
+     * and lm_lay_out makes none. The kernels are fast ones. */
+    /* Writes rows of the residuals, `count` of them from `first` on, to fvec, and unless
+     * it is NULL those of the Jacobian to fjac(ldfjac, n), and returns the norm of these
+     * residuals, as lm_block_norm does. x is where lm_run has evaluated last. Threads
+     * call it at once, each with a `worker` of its own. NULL: the rows are in memory */
+    double (*source)(void *who, int worker, int first, int count, double *fvec,
+                     double *fjac, int ldfjac);
+    /* Calls part(context, k, worker) for each k below count, in any order and in up to
+     * `workers` threads; `worker` counts these from 0. NULL: in this thread */
+    void (*spread)(void *who, int count, void (*part)(void *context, int k, int worker),
+                   void *context);
     void *source_who;
+    int workers; /* threads that call the source, 0 and 1 being one */
 
     /* Their memory: not for the driver */
     int path, dependent, signs_open, is_raw;
+    int knows;  /* of a source: products or a triangle of the rows at the last trial point
+                 */
+    int unused; /* 1: and nobody has needed them */
     const double *last;
 } lm_rows;
 
@@ -253,8 +266,19 @@ int lm_evaluate_jacobian(lm_fit *fit, const lm_hooks *hooks, void *who);
 /* Before the first lm_step. */
 void lm_start_fit(lm_fit *fit);
 
-/* The norm of residuals. */
+/* The norm of residuals, and of those of a block of rows. */
 double lm_rows_norm(const lm_rows *rows, const double *fvec);
+double lm_block_norm(const lm_rows *rows, int count, const double *fvec);
+
+/* The norm of residuals from those of blocks, as norm(who, count, fvec) finds them: with
+ * a loss the root of twice the cost. Blocks are added up as those of a source, with more
+ * than 1,024 residuals. */
+double lm_norm_by_blocks(const lm_rows *rows, const double *fvec,
+                         double (*norm)(void *who, int count, const double *fvec),
+                         void *who);
+
+/* Evaluate rows that nobody keeps, and set fnorm_trial to their norm. */
+void lm_try_rows(lm_fit *fit);
 
 /* The points of the differences at x: call lm_first_points; then, for k from
  * lm_next_point(fit, -1) on until it is -1, lm_move_to(fit, k), evaluate at x_trial and
@@ -272,6 +296,27 @@ void lm_linearize(lm_fit *fit);
 /* After the end of a fit: R and Q'fvec with the signs that MINPACK's have, and R at the
  * top of fjac, where MINPACK leaves it. */
 void lm_finish(lm_fit *fit);
+
+/* --- Rows in pieces ---------------------------------------------------------------- */
+
+/* For drivers of lm_step whose rows are computed block by block, in threads, in files or
+ * on other machines. Each piece of the rows is reduced to a triangle: R and then Q'fvec
+ * as its last column, an array (n, n + 1). Triangles are merged, and that of all rows is
+ * the answer to LM_LINEARIZE. The bits depend on the pieces and the order of the merges.
+ *
+ * scratch is lm_piece_scratch(m, n) bytes of work space, for lm_merge with m = n. */
+size_t lm_piece_scratch(int m, int n);
+
+/* triangle := that of m rows, of which there may be fewer than n */
+void lm_block_triangle(const lm_kernels *kernels, int m, int n, const double *fjac,
+                       int ldfjac, const double *fvec, double *triangle, void *scratch);
+
+/* triangle := that of both */
+void lm_merge(const lm_kernels *kernels, int n, double *triangle, const double *other,
+              void *scratch);
+
+/* The answer to LM_LINEARIZE, but for fnorm. */
+void lm_pivot(lm_state *state, const double *triangle);
 
 /* --- Functions with a user_data pointer ------------------------------------------- */
 

@@ -71,12 +71,17 @@ static int try_point(const driver *d, lm_fit *fit)
         return status;
     if (d->hooks->measure != NULL)
         return d->hooks->measure(d->who, fit);
-    compute(d, fit, find_norm, PASS * fit->rows.m, 1);
+    if (fit->rows.source != NULL)
+        lm_try_rows(fit);
+    else
+        compute(d, fit, find_norm, PASS * fit->rows.m, 1);
     return 0;
 }
 
 static int accept(const driver *d, lm_fit *fit)
 {
+    if (fit->rows.source != NULL)
+        return 0;
     if (d->hooks->accept != NULL)
         return d->hooks->accept(d->who, fit);
     memcpy(fit->rows.fvec, fit->trial, (size_t)fit->rows.m * sizeof(double));
@@ -155,6 +160,7 @@ int lm_run(lm_fit *fit, const lm_hooks *hooks, void *who)
         else if (status == 0 && s->request == LM_LINEARIZE)
             status = linearize(&d, fit);
     } while (status == 0 && s->request != LM_DONE);
+    fit->rows.knows = 0;
     if (status < 0)
         s->info = status;
     return status;

@@ -87,16 +87,18 @@ static void divide(lm_fit *fit, size_t ldr, size_t ldfjac, divider *d)
         numbers(d, &s->work_bounds, lm_bounds_work(rows->n));
     }
     to_line(d);
-    numbers(d, &rows->fjac, ldfjac * n);
-    numbers(d, &rows->fvec, m);
-    if (!fit->brings)
-        numbers(d, &fit->own_trial, m);
-    if (rows->weighted)
-        numbers(d, &rows->fvec_weighted, m);
-    numbers(d, &rows->work_m, m);
-    if (rows->keeps)
-        numbers(d, &rows->copy, m * n);
-    to_line(d);
+    if (rows->source == NULL) {
+        numbers(d, &rows->fjac, ldfjac * n);
+        numbers(d, &rows->fvec, m);
+        if (!fit->brings)
+            numbers(d, &fit->own_trial, m);
+        if (rows->weighted)
+            numbers(d, &rows->fvec_weighted, m);
+        numbers(d, &rows->work_m, m);
+        if (rows->keeps)
+            numbers(d, &rows->copy, m * n);
+        to_line(d);
+    }
     if (rows->scratch == NULL && lm_rows_scratch(rows) > 0)
         rows->scratch = part(d, lm_rows_scratch(rows));
 }

@@ -17,6 +17,9 @@ FORTRAN = ("lm/types.f90", "rows/reference/enorm.f90", "rows/reference/qrfac.f90
 KERNELS = ("table", "in_order", "norms", "normal_equations", "reflections")
 AROUND = (
     LIBRARY / "rows/rows.c",
+    LIBRARY / "rows/factors.c",
+    LIBRARY / "rows/leaves.c",
+    LIBRARY / "rows/pieces.c",
     LIBRARY / "rows/orient.c",
     LIBRARY / "rows/dispatch.c",
     Path(__file__).with_name("alone.c"),

@@ -462,40 +462,6 @@ def test_the_public_name():
     assert "traced" in minpack.__all__
 
 
-# --- Rows that are computed when they are reduced -------------------------------------
-
-
-def nearly_dependent(t, a, b, c):
-    return a * np.exp(-b * t) + c * np.exp(-1.0001 * b * t)
-
-
-def huge(t, a, b, c):
-    return 1e80 * (a * np.exp(-b * t) + c)
-
-
-def idle(t, a, b, c):
-    return a * np.exp(-b * t) + 0.0 * c
-
-
-@pytest.mark.parametrize("m", [1025, 5000, 100_003])
-@pytest.mark.parametrize("model", [decay, nearly_dependent, huge, idle])
-@pytest.mark.parametrize("weighted", [False, True])
-def test_a_jacobian_in_blocks_gives_the_bits_of_one_in_memory(m, model, weighted):
-    t = np.linspace(0.0, 4.0, m)
-    y = model(t, 2.0, 0.7, 0.5) * (1 + 0.01 * np.sin(37 * t))
-    sigma = np.linspace(1.0, 2.0, m) if weighted else None
-    g = traced(model)
-    start = [1.5, 1.0, 0.2]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", OptimizeWarning)
-        in_blocks = curve_fit(g, t, y, start, sigma)
-        in_memory = curve_fit(g, t, y, start, sigma, full_output=True)
-        by_hand = curve_fit(model, t, y, start, sigma, jac=g.jacobian)
-    for k in (0, 1):
-        assert np.array_equal(in_blocks[k], in_memory[k])
-        assert np.array_equal(in_blocks[k], by_hand[k])
-
-
 def test_an_infinite_derivative_ends_a_fit():
     f = traced(lambda t, a, b: a * np.sqrt(t - b))
     assert np.isinf(f.jacobian(T, 1.0, T[0])[0, 1])

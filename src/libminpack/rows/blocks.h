@@ -53,8 +53,13 @@ static inline prospect prospect_of(const matrix *a, int start, int rows)
 {
     prospect p = {a, start + rows < a->m ? start + rows : start, 0};
 
-    if (a->source != NULL) /* the residuals alone */
-        p.column = a->n;
+    return p;
+}
+
+/* Nothing is to be brought near: of a block that is at hand, the residuals. */
+static inline prospect no_prospect(const matrix *block)
+{
+    prospect p = {block, 0, block->n};
 
     return p;
 }
@@ -70,38 +75,50 @@ static inline const double *next_column(prospect *p)
 
 /* --- A block of rows ------------------------------------------------------------- */
 
-/* Copy the rows of a column, with zeros up to a whole number of lanes. */
-static inline void take_rows(int count, const double *from, double *to)
+/* The block of the work space, as far as it holds rows. */
+static inline matrix block_of(workspace w, int n, int count)
 {
-    memcpy(to, from, (size_t)count * sizeof(double));
-    for (int i = count; i < (int)lm_padded(count); i++)
-        to[i] = 0;
+    double *last = w.block + (n - 1) * w.lda;
+    matrix block = {.m = count,
+                    .n = n,
+                    .fjac = w.block,
+                    .ldfjac = (int)w.lda,
+                    .last = last,
+                    .fvec = last + w.lda};
+
+    return block;
+}
+
+/* So many rows of a source to the block. */
+static inline void ask_for_block(workspace w, const matrix *a, int start, int count)
+{
+    const lm_rows *rows = a->source;
+    double *fvec = w.block + a->n * w.lda;
+    double norm = rows->source(rows->source_who, a->worker, a->first + start, count, fvec,
+                               w.block, (int)w.lda);
+
+    if (a->norms != NULL)
+        a->norms[start / lm_block_rows(a->m, a->n)] = norm;
 }
 
 /* So many rows of all columns of a to the block, with zeros up to a whole number of
  * lanes. */
 static inline void take_block(workspace w, const matrix *a, int start, int count)
 {
-    double *fvec = w.block + a->n * w.lda;
+    const double *fvec = w.block + a->n * w.lda;
 
-    take_rows(count, a->fvec + start, fvec);
-    if (a->source != NULL) {
-        a->source->source(a->source->source_who, start, count, w.block, (int)w.lda);
-        for (int k = 0; k < a->n; k++)
-            for (int i = count; i < (int)lm_padded(count); i++)
-                w.block[i + k * w.lda] = 0;
-        return;
-    }
-    for (int k = 0; k < a->n; k++) {
-        const double *from = column_of(a, k) + start;
+    if (a->source != NULL)
+        ask_for_block(w, a, start, count);
+    for (int k = a->n; k >= 0; k--) {
         double *to = w.block + k * w.lda;
-        if (a->h == NULL) {
-            take_rows(count, from, to);
-        } else {
-            difference_rows(count, from, fvec, a->h[k], to, 0);
-            for (int i = count; i < (int)lm_padded(count); i++)
-                to[i] = 0;
-        }
+        if (a->h != NULL && k < a->n)
+            difference_rows(count, column_of(a, k) + start, fvec, a->h[k], to, 0);
+        else if (a->source == NULL)
+            memcpy(to, column_of(a, k) + start, (size_t)count * sizeof(double));
+        for (int i = 0; a->scale != NULL && i < count; i++)
+            to[i] *= a->scale[k];
+        for (int i = count; i < (int)lm_padded(count); i++)
+            to[i] = 0;
     }
 }
 

@@ -2,6 +2,8 @@
 #ifndef MINPACK_KERNELS_H
 #define MINPACK_KERNELS_H
 
+#include <float.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,7 +40,16 @@ typedef struct matrix {
     const double *fvec;
     const double *h; /* NULL: the Jacobian; else residuals, and column j of the Jacobian
                         is their difference from fvec over h[j] */
-    const lm_rows *source; /* NULL; else who writes the rows, which are not here */
+    const lm_rows *source; /* NULL; else who writes the rows, which are not here: */
+    int first;             /* row 0 is row `first` of the source, */
+    int worker;            /* which this one of its threads asks for, */
+    double *norms;         /* and the norm of each block of residuals goes here */
+    const double *scale;   /* (n + 1) columns are multiplied by these numbers; or NULL.
+                              Not where h is given */
+    /* Finds the norms of blocks of residuals that are in memory, where these are all that
+     * is wanted. */
+    double (*norm)(void *who, int count, const double *fvec);
+    void *norm_who;
 } matrix;
 
 /* Column k of it; column n are the residuals. */
@@ -47,6 +58,23 @@ static inline const double *column_of(const matrix *a, int k)
     if (k < a->n - 1)
         return a->fjac + k * (size_t)a->ldfjac;
     return k < a->n ? a->last : a->fvec;
+}
+
+/* `count` of its rows from `start` on. */
+static inline matrix lm_rows_of(const matrix *a, int start, int count)
+{
+    matrix rows = *a;
+
+    rows.m = count;
+    rows.first += start;
+    if (a->source != NULL)
+        return rows;
+    rows.fvec += start;
+    if (a->fjac != NULL) {
+        rows.fjac += start;
+        rows.last += start;
+    }
+    return rows;
 }
 
 /* The factors of a matrix that is overwritten, and the memory to find them. */
@@ -79,13 +107,16 @@ struct lm_kernels {
     /* column = (f - fvec)/h */
     void (*difference)(int m, const double *f, const double *fvec, double h,
                        double *column);
-    /* R and Q'f to w.r, as its last column, by the normal equations. square becomes the
-     * squares of the norms of the columns. Returns 0 where some are too near to
-     * dependence. */
-    int (*normal_equations)(workspace w, const matrix *a, int *ipvt, double *square);
+    /* R and Q'f to w.r, as its last column, by the normal equations. First w.gram, then
+     * its factor; square becomes the squares of the norms of the columns. Returns 0 where
+     * some are too near to dependence. */
+    void (*products)(workspace w, const matrix *a);
+    int (*factor_products)(workspace w, int n, int *ipvt, double *square);
     /* The same by reflections, in two parts. First a triangle that is not pivoted, of
-     * order n, whatever the number of rows: */
+     * order n, whatever the number of rows. The triangle of other rows may be merged into
+     * it: */
     void (*triangle)(workspace w, const matrix *a);
+    void (*merge)(workspace w, const matrix *other);
     /* Then it is pivoted by columns and brought to triangular form again, as qrfac does
      * with J. square holds the squares of the norms of the columns. */
     void (*pivot)(workspace w, int n, int *ipvt, double *square, double *square_before);
@@ -113,13 +144,33 @@ static inline size_t lm_lda(int m, int n)
     return lm_padded(lm_block_rows(m, n)) + 5 * LANES; /* no power of 2, nor near one */
 }
 
+/* The larger of `least` and the absolute values of x(m). NaN is passed by. */
+static inline double lm_largest(int m, const double *x, double least)
+{
+    for (int i = 0; i < m; i++)
+        least = fabs(x[i]) > least ? fabs(x[i]) : least;
+    return least;
+}
+
+/* A power of 2 that brings numbers as large as this near 1, and that has an inverse. */
+static inline double lm_scale_of(double largest)
+{
+    int exponent = 0;
+
+    if (largest > 0 && largest <= DBL_MAX)
+        frexp(largest, &exponent);
+    return ldexp(1.0, exponent < -1020 ? 1020 : -exponent);
+}
+
 /* Those of the instruction set that is being compiled. */
 double KERNEL(norm)(int m, const double *x);
 double KERNEL(norm_in_order)(int m, const double *x);
 void KERNEL(difference)(int m, const double *f, const double *fvec, double h,
                         double *column);
-int KERNEL(normal_equations)(workspace w, const matrix *a, int *ipvt, double *square);
+void KERNEL(products)(workspace w, const matrix *a);
+int KERNEL(factor_products)(workspace w, int n, int *ipvt, double *square);
 void KERNEL(triangle)(workspace w, const matrix *a);
+void KERNEL(merge)(workspace w, const matrix *other);
 void KERNEL(pivot)(workspace w, int n, int *ipvt, double *square, double *square_before);
 void KERNEL(factor_in_order)(const factors *f);
 

@@ -134,41 +134,22 @@ static void add_products(const matrix *block, double *g, prospect *ahead)
     }
 }
 
-/* So many rows of a. */
-static matrix rows_of(const matrix *a, int start, int count)
-{
-    matrix rows = *a;
-
-    rows.m = count;
-    rows.fjac += start;
-    rows.last += start;
-    rows.fvec += start;
-    return rows;
-}
-
-/* The block of the work space, as far as it holds rows. */
-static matrix block_of(workspace w, int n, int count)
-{
-    double *last = w.block + (n - 1) * w.lda;
-    matrix block = {count, n, w.block, (int)w.lda, last, last + w.lda, NULL, NULL};
-
-    return block;
-}
-
-/* g = (J f)'(J f) */
-static void find_products(workspace w, const matrix *a)
+void KERNEL(products)(workspace w, const matrix *a)
 {
     int n = a->n, rows = lm_block_rows(a->m, n);
 
     memset(w.gram, 0, (size_t)(n + 1) * (size_t)(n + 1) * sizeof(double));
     for (int start = 0; start < a->m; start += rows) {
         int count = a->m - start < rows ? a->m - start : rows;
-        matrix block = rows_of(a, start, count);
-        prospect next = prospect_of(a, start, rows);
+        matrix block;
         if (a->h != NULL || a->source != NULL) {
             take_block(w, a, start, count);
             block = block_of(w, n, count);
+        } else {
+            block = lm_rows_of(a, start, count);
         }
+        prospect next =
+            a->source != NULL ? no_prospect(&block) : prospect_of(a, start, rows);
         add_products(&block, w.gram, &next);
     }
 }
@@ -208,12 +189,10 @@ static void find_row(workspace w, int n, int j, const int *ipvt, double *left)
     rj[j] = diagonal;
 }
 
-int KERNEL(normal_equations)(workspace w, const matrix *a, int *ipvt, double *square)
+int KERNEL(factor_products)(workspace w, int n, int *ipvt, double *square)
 {
-    int n = a->n;
     double *left = w.v;
 
-    find_products(w, a);
     memset(w.r, 0, w.ldr * (size_t)(n + 1) * sizeof(double));
     for (int j = 0; j < n; j++) {
         ipvt[j] = j + 1;

@@ -232,17 +232,30 @@ static void annihilate(int m, int n, double *a, size_t lda, double *r, size_t ld
 
 /* --- The kernels ----------------------------------------------------------------- */
 
-void KERNEL(triangle)(workspace w, const matrix *a)
+/* All rows of a go into the triangle w.r. */
+static void add_rows(workspace w, const matrix *a)
 {
     int n = a->n, rows = lm_block_rows(a->m, n);
 
-    memset(w.r, 0, w.ldr * (size_t)(n + 1) * sizeof(double));
     for (int start = 0; start < a->m; start += rows) {
         int count = a->m - start < rows ? a->m - start : rows;
-        prospect next = prospect_of(a, start, rows);
         take_block(w, a, start, count);
+        matrix block = block_of(w, n, count);
+        prospect next =
+            a->source != NULL ? no_prospect(&block) : prospect_of(a, start, rows);
         annihilate((int)lm_padded(count), n, w.block, w.lda, w.r, w.ldr, &next);
     }
+}
+
+void KERNEL(triangle)(workspace w, const matrix *a)
+{
+    memset(w.r, 0, w.ldr * (size_t)(a->n + 1) * sizeof(double));
+    add_rows(w, a);
+}
+
+void KERNEL(merge)(workspace w, const matrix *other)
+{
+    add_rows(w, other);
 }
 
 void KERNEL(pivot)(workspace w, int n, int *ipvt, double *square, double *square_before)

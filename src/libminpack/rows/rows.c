@@ -1,4 +1,4 @@
-/* The rows of a fit in memory: their norm, and their reduction to a triangle.
+/* The rows of a fit: their norm, and by which path they are reduced to a triangle.
  *
  * Three ways lead to the triangle. This file and the kernels that it calls choose one,
  * and the algorithm never sees which. MINPACK's order of operations is slow, and gives
@@ -8,13 +8,11 @@
  * always, and beside the others only with many residuals.
  *
  * The reference kernels also do the work where squares may overflow or underflow. */
-#include <math.h>
 #include <string.h>
 
-#include "kernels.h"
+#include "rows.h"
 #include "work.h"
 
-#define MANY 1024 /* with more residuals never MINPACK's order */
 /* Tolerances that let rounding errors end a fit, for sums of hundreds of squares */
 #define LAST_BITS 1e-13
 /* A Jacobian of this many numbers does not fit into the second cache: it pays to form the
@@ -31,18 +29,20 @@ enum path {
 
 size_t lm_rows_scratch(const lm_rows *rows)
 {
-    size_t columns = (size_t)rows->n + 1, ldr = lm_padded(rows->n);
+    size_t columns = (size_t)rows->n + 1, ldr = lm_padded(rows->n), of_leaves = 0;
 
     if (rows->kernels->is_reference)
         return 0;
-    if (rows->m < FEW)
+    if (rows->m < FEW && rows->source == NULL)
         return columns * sizeof(double);
+    if (rows->source != NULL || rows->m > MANY)
+        lm_leaf_memory(rows, NULL, &of_leaves);
     return (columns * columns + LANES /* to align what follows */ + ldr * columns + ldr
-            + lm_lda(rows->m, rows->n) * columns)
+            + lm_lda(rows->m, rows->n) * columns + of_leaves)
            * sizeof(double);
 }
 
-static workspace workspace_of(const lm_rows *rows)
+workspace lm_workspace_of(const lm_rows *rows)
 {
     workspace w;
     size_t columns = (size_t)rows->n + 1;
@@ -54,6 +54,13 @@ static workspace workspace_of(const lm_rows *rows)
     w.v = w.r + w.ldr * columns;
     w.block = w.v + w.ldr;
     return w;
+}
+
+leaf_memory lm_leaf_memory_of(const lm_rows *rows, workspace w)
+{
+    size_t size;
+
+    return lm_leaf_memory(rows, w.block + w.lda * ((size_t)rows->n + 1), &size);
 }
 
 /* --- The path ---------------------------------------------------------------------- */
@@ -76,6 +83,8 @@ static int starts_in_order(const lm_fit *fit)
 {
     const lm_state *s = &fit->state;
 
+    if (fit->rows.source != NULL)
+        return 0;
     return fit->rows.m < FEW
            || (fit->rows.m <= MANY && s->ftol <= LAST_BITS && s->xtol <= LAST_BITS
                && s->gtol <= LAST_BITS);
@@ -89,198 +98,93 @@ void lm_start_rows(lm_fit *fit)
                                                  : FREE;
 
     take_path(fit, path);
-    rows->dependent = rows->signs_open = 0;
+    rows->dependent = rows->signs_open = rows->knows = rows->unused = 0;
     rows->is_raw = rows->defers && path != REFERENCE && fit->state.lower == NULL
                    && fit->differences.diff_step == NULL && fit->differences.points != 3
                    && !rows->weighted && (double)rows->m * rows->n >= WORTH_DEFERRING;
     rows->last = NULL;
 }
 
+double lm_block_norm(const lm_rows *rows, int count, const double *fvec)
+{
+    return rows->kernels->norm(count, fvec);
+}
+
+static double norm_of_block(void *who, int count, const double *fvec)
+{
+    return lm_block_norm(who, count, fvec);
+}
+
+double lm_norm_by_blocks(const lm_rows *rows, const double *fvec,
+                         double (*norm)(void *who, int count, const double *fvec),
+                         void *who)
+{
+    workspace w = lm_workspace_of(rows);
+    matrix a = {.m = rows->m, .n = rows->n, .fvec = fvec, .norm = norm, .norm_who = who};
+
+    return lm_pass(rows, &a, w, lm_leaf_memory_of(rows, w), NORM);
+}
+
 double lm_rows_norm(const lm_rows *rows, const double *fvec)
 {
+    if (rows->path == FREE && rows->m > MANY)
+        return lm_norm_by_blocks(rows, fvec, norm_of_block, (void *)rows);
     return (rows->path == FREE ? rows->kernels->norm
                                : rows->kernels->norm_in_order)(rows->m, fvec);
 }
 
-/* --- The factors -------------------------------------------------------------------- */
+/* --- The answer -------------------------------------------------------------------- */
 
-/* Whether squares, and products with others of such a norm, stay in range. */
-static int is_within_range(double norm)
+static matrix source_of(const lm_rows *rows)
 {
-    return norm == 0 || (norm >= SMALLEST_NORM && norm <= LARGEST_NORM);
+    matrix a = {.m = rows->m, .n = rows->n, .source = rows};
+
+    return a;
 }
 
-/* Entry i of column j of the Jacobian. */
-static double entry(const matrix *a, int i, int j)
+void lm_try_rows(lm_fit *fit)
 {
-    const double *column = column_of(a, j);
-    return a->h == NULL ? column[i] : (column[i] - a->fvec[i]) / a->h[j];
+    lm_rows *rows = &fit->rows;
+    workspace w = lm_workspace_of(rows);
+    matrix a = source_of(rows);
+    /* Most trial points become the next x: the Jacobian there is evaluated along. */
+    enum pass_kind kind = rows->unused ? NORM : rows->dependent ? TRIANGLES : PRODUCTS;
+
+    fit->state.fnorm_trial = lm_pass(rows, &a, w, lm_leaf_memory_of(rows, w), kind);
+    rows->knows = KNOWS(kind);
+    rows->unused = 1;
 }
 
-/* Whether columns of a with these squares of norms are within range. Nothing has
- * underflowed where all entries are zero. */
-static int are_within_range(const matrix *a, const double *square)
+/* The factors of a source: the path is always free. */
+static void linearize_source(lm_fit *fit)
 {
-    for (int j = 0; j < a->n; j++) {
-        double norm = sqrt(square[j]);
-        if (!is_within_range(norm) || (norm == 0 && a->source != NULL))
-            return 0;
-        for (int i = 0; norm == 0 && i < a->m; i++)
-            if (entry(a, i, j) != 0)
-                return 0;
-    }
-    return 1;
+    matrix a = source_of(&fit->rows);
+
+    if (lm_factor_freely(fit, &a, fit->state.fnorm) != FACTORED)
+        lm_factor_scaled(fit, &a);
+    fit->rows.knows = fit->rows.unused = 0;
 }
 
-/* The squares of the norms of the columns of J, from the triangle. */
-static void find_squares(workspace w, int n, double *square)
-{
-    for (int j = 0; j < n; j++) {
-        square[j] = 0;
-        for (int i = 0; i <= j; i++) {
-            double entry = w.r[i + j * w.ldr];
-            square[j] += entry * entry;
-        }
-    }
-}
-
-/* Whether some column keeps too little of its length for the normal equations. */
-static int is_dependent(workspace w, int n, const double *acnorm, const int *ipvt)
-{
-    for (int j = 0; j < n; j++) {
-        double left = w.r[j + j * w.ldr], whole = acnorm[ipvt[j] - 1];
-        if (!(left * left > LEAST_PART * whole * whole))
-            return 1;
-    }
-    return 0;
-}
-
-/* The first n rows of J, for the signs: see orient.c. */
-static void take_top(workspace w, const matrix *a)
-{
-    if (a->source != NULL) {
-        a->source->source(a->source->source_who, 0, a->n, w.top, a->n);
-        return;
-    }
-    for (int j = 0; j < a->n; j++) {
-        double *to = w.top + j * (size_t)a->n;
-        if (a->h == NULL)
-            memcpy(to, column_of(a, j), (size_t)a->n * sizeof(double));
-        else
-            for (int i = 0; i < a->n; i++)
-                to[i] = entry(a, i, j);
-    }
-}
-
-typedef enum { FACTORED, OUT_OF_RANGE, NEARLY_DEPENDENT } outcome;
-
-/* Factor a in any order. Unless it is FACTORED, a and acnorm are as they were. */
-static outcome factor_freely(lm_rows *rows, lm_state *s, const matrix *a, double fnorm)
-{
-    workspace w = workspace_of(rows);
-    const lm_kernels *kernels = rows->kernels;
-    int n = a->n, solved = 0;
-    double *square = s->step;
-
-    if (!is_within_range(fnorm))
-        return OUT_OF_RANGE;
-    if (!rows->dependent) {
-        solved = kernels->normal_equations(w, a, s->ipvt, square);
-        if (!are_within_range(a, square))
-            return OUT_OF_RANGE;
-    }
-    if (!solved && a->m <= MANY)
-        return NEARLY_DEPENDENT;
-    if (!solved) {
-        kernels->triangle(w, a);
-        find_squares(w, n, square);
-        if (!are_within_range(a, square))
-            return OUT_OF_RANGE;
-    }
-    take_top(w, a);
-    rows->signs_open = 1;
-    for (int j = 0; j < n; j++)
-        s->acnorm[j] = sqrt(square[j]);
-    if (!solved) {
-        kernels->pivot(w, n, s->ipvt, square, s->work);
-        rows->dependent = is_dependent(w, n, s->acnorm, s->ipvt);
-    }
-    for (int j = 0; j < n; j++) { /* with J below the diagonal */
-        double *r = s->r + j * (size_t)s->ldr;
-        memcpy(r + j, w.top + j * (size_t)n + j, (size_t)(n - j) * sizeof(double));
-        memcpy(r, w.r + j * w.ldr, (size_t)(j + 1) * sizeof(double));
-    }
-    memcpy(s->qtf, w.r + n * w.ldr, (size_t)n * sizeof(double));
-    return FACTORED;
-}
-
-/* Factor a in MINPACK's order, in place or, where the Jacobian must be kept, in a copy.
- */
-static void factor_in_order(lm_rows *rows, lm_state *s, const matrix *a, int by_reference)
-{
-    size_t m = (size_t)a->m, n = (size_t)a->n;
-    factors f = {a->m,    a->n,      rows->fjac, rows->ldfjac, a->fvec,      rows->work_m,
-                 s->ipvt, s->acnorm, s->step,    s->work,      rows->scratch};
-
-    if (rows->keeps) {
-        f.fjac = rows->copy;
-        f.ldfjac = a->m;
-    }
-    for (int j = 0; j < a->n; j++) {
-        double *to = f.fjac + j * (size_t)f.ldfjac;
-        if (a->h != NULL)
-            for (int i = 0; i < a->m; i++)
-                to[i] = entry(a, i, j);
-        else if (rows->keeps)
-            memcpy(to, column_of(a, j), m * sizeof(double));
-    }
-    if (by_reference)
-        minpack_reference_factor(f.m, f.n, f.fjac, f.ldfjac, f.ipvt, f.acnorm, f.rdiag,
-                                 f.work, f.fvec, f.qtf);
-    else
-        rows->kernels->factor_in_order(&f);
-    memcpy(s->qtf, f.qtf, n * sizeof(double));
-    if (f.fjac != s->r)
-        for (size_t j = 0; j < n; j++)
-            memcpy(s->r + j * (size_t)s->ldr, f.fjac + j * (size_t)f.ldfjac,
-                   n * sizeof(double));
-}
-
-/* The whole Jacobian to fjac, if somebody writes it. */
-static void take_from_source(const lm_rows *rows)
-{
-    if (rows->source != NULL)
-        rows->source(rows->source_who, 0, rows->m, rows->fjac, rows->ldfjac);
-}
-
-void lm_linearize(lm_fit *fit)
+static void linearize_memory(lm_fit *fit)
 {
     lm_rows *rows = &fit->rows;
     lm_state *s = &fit->state;
     const double *end = rows->fjac + (rows->n - 1) * (size_t)rows->ldfjac;
-    matrix a = {rows->m,
-                rows->n,
-                rows->fjac,
-                rows->ldfjac,
-                rows->last != NULL ? rows->last : end,
-                rows->weighted ? rows->fvec_weighted : rows->fvec,
-                rows->is_raw ? fit->differences.h : NULL,
-                NULL};
+    matrix a = {.m = rows->m,
+                .n = rows->n,
+                .fjac = rows->fjac,
+                .ldfjac = rows->ldfjac,
+                .last = rows->last != NULL ? rows->last : end,
+                .fvec = rows->weighted ? rows->fvec_weighted : rows->fvec,
+                .h = rows->is_raw ? fit->differences.h : NULL};
 
-    rows->signs_open = 0;
-    if (rows->source != NULL && rows->path == FREE && rows->m > MANY && !rows->keeps)
-        a.source = rows;
-    else
-        take_from_source(rows);
     if (rows->path == FREE) {
         double fnorm = rows->weighted ? lm_rows_norm(rows, a.fvec) : s->fnorm;
-        switch (factor_freely(rows, s, &a, fnorm)) {
+        switch (lm_factor_freely(fit, &a, fnorm)) {
         case FACTORED:
             return;
         case OUT_OF_RANGE:
-            if (a.source != NULL)
-                take_from_source(rows);
-            factor_in_order(rows, s, &a, 1);
+            lm_factor_in_order(fit, &a, 1);
             return;
         case NEARLY_DEPENDENT: /* from now on */
             take_path(fit, IN_ORDER);
@@ -289,7 +193,16 @@ void lm_linearize(lm_fit *fit)
             break;
         }
     }
-    factor_in_order(rows, s, &a, rows->path == REFERENCE);
+    lm_factor_in_order(fit, &a, rows->path == REFERENCE);
+}
+
+void lm_linearize(lm_fit *fit)
+{
+    fit->rows.signs_open = 0;
+    if (fit->rows.source != NULL)
+        linearize_source(fit);
+    else
+        linearize_memory(fit);
 }
 
 void lm_finish(lm_fit *fit)
@@ -301,11 +214,11 @@ void lm_finish(lm_fit *fit)
     if (s->info < LM_FTOL || s->info > LM_GTOL_TOO_SMALL)
         return;
     if (rows->signs_open) {
-        workspace w = workspace_of(rows);
+        workspace w = lm_workspace_of(rows);
         minpack_orient(s->n, w.top, s->ipvt, s->r, (size_t)s->ldr, s->qtf, w.r);
         rows->signs_open = 0;
     }
-    for (size_t j = 0; j < n && s->r != rows->fjac; j++)
+    for (size_t j = 0; j < n && rows->fjac != NULL && s->r != rows->fjac; j++)
         memcpy(rows->fjac + j * ld, s->r + j * (size_t)s->ldr, n * sizeof(double));
     if (rows->last != NULL) /* nothing has been written there */
         memset(rows->fjac + (n - 1) * ld + n, 0, (m - n) * sizeof(double));

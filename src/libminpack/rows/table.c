@@ -13,8 +13,10 @@ const lm_kernels KERNEL(kernels) = {
     .norm = KERNEL(norm),
     .norm_in_order = JOIN(IN_ORDER_SET, norm_in_order),
     .difference = KERNEL(difference),
-    .normal_equations = KERNEL(normal_equations),
+    .products = KERNEL(products),
+    .factor_products = KERNEL(factor_products),
     .triangle = KERNEL(triangle),
+    .merge = KERNEL(merge),
     .pivot = KERNEL(pivot),
     .factor_in_order = JOIN(IN_ORDER_SET, factor_in_order),
 };

@@ -1,0 +1,303 @@
+#include "block_fit.h"
+
+#include <fenv.h>
+#include <string.h>
+
+#include "crew.h"
+
+enum {
+    STRIP = 512,  /* rows that are weighed together */
+    SHARE = 32768 /* rows that are worth a thread */
+};
+
+typedef struct {
+    fit *fit;
+    crew *crew;         /* or NULL: there is one thread */
+    program_run **runs; /* one for each thread; the first is not ours */
+    int count;          /* of threads */
+    int ends; /* 1: weigh the rows by the curvature of the loss itself, see loss.h */
+    double *linearized; /* (n) where the factors are from */
+} blocks;
+
+int fit_takes_blocks(const fit *self, const program_run *run, npy_intp m)
+{
+    int has_covariance = self->data != NULL && self->data->factor != NULL;
+
+    return m > FEWEST_IN_BLOCKS && self->analytic && !has_covariance
+           && self->observer == NULL && self->loss.function.name == NULL
+           && self->lm.state.mends && run->program->has_jacobian;
+}
+
+/* --- Rows -------------------------------------------------------------------------- */
+
+static int takes_loss(const blocks *b)
+{
+    return b->fit->lm.rows.weighted;
+}
+
+/* Residuals, and where fjac is not NULL the Jacobian, without the loss. */
+static void evaluate(const blocks *b, int worker, int first, int count, double *fvec,
+                     double *fjac, int ldfjac)
+{
+    const fit *self = b->fit;
+    int m = self->lm.rows.m, n = self->lm.rows.n;
+
+    if (fjac != NULL)
+        program_rows(b->runs[worker], first, count, fvec, fjac, ldfjac);
+    else
+        program_value_rows(b->runs[worker], first, count, fvec);
+    if (self->data == NULL)
+        return;
+    data_weigh_value_rows(self->data, m, first, count, fvec);
+    if (fjac != NULL)
+        data_weigh_derivative_rows(self->data, first, count, n, fjac, ldfjac);
+}
+
+/* Weigh rows as the loss wants it. */
+static void weigh(const blocks *b, int count, double *fvec, double *fjac, int ldfjac)
+{
+    loss *own = &b->fit->loss;
+    int n = b->fit->lm.rows.n;
+    double residuals[STRIP];
+
+    for (int first = 0; first < count; first += STRIP) {
+        int rows = count - first < STRIP ? count - first : STRIP;
+        double *f = fvec + first;
+        memcpy(residuals, f, (size_t)rows * sizeof *f);
+        loss_weigh(own, rows, n, residuals, fjac + first, ldfjac, f);
+        if (b->ends)
+            loss_show_curvature(own, rows, n, residuals, fjac + first, ldfjac, f);
+    }
+}
+
+static double rows_of_program(void *who, int worker, int first, int count, double *fvec,
+                              double *fjac, int ldfjac)
+{
+    const blocks *b = who;
+    fit *self = b->fit;
+    double norm;
+
+    evaluate(b, worker, first, count, fvec, fjac, ldfjac);
+    if (!takes_loss(b))
+        return lm_block_norm(&self->lm.rows, count, fvec);
+    loss_norm(&self->loss, count, fvec, &norm);
+    if (fjac != NULL)
+        weigh(b, count, fvec, fjac, ldfjac);
+    return norm;
+}
+
+static void spread(void *who, int count, void (*part)(void *context, int k, int worker),
+                   void *context)
+{
+    const blocks *b = who;
+
+    crew_each(b->crew, count, part, context);
+}
+
+/* --- Hooks ------------------------------------------------------------------------- */
+
+static blocks *blocks_of(const lm_fit *lm)
+{
+    return lm->rows.source_who;
+}
+
+static void move_to(const blocks *b, const double *x)
+{
+    for (int k = 0; k < b->count; k++)
+        program_at(b->runs[k], x);
+}
+
+static int goes_on(const blocks *b)
+{
+    return interrupt_came(b->fit->unlocked) ? FIT_FAILED : 0;
+}
+
+/* lm_run asks for the rows at x itself. */
+static int residuals(void *who, lm_fit *lm, const double *x)
+{
+    (void)who;
+    move_to(blocks_of(lm), x);
+    return goes_on(blocks_of(lm));
+}
+
+static int jacobian(void *who, lm_fit *lm)
+{
+    const blocks *b = blocks_of(lm);
+
+    (void)who;
+    memcpy(b->linearized, lm->state.x, (size_t)lm->rows.n * sizeof(double));
+    move_to(b, lm->state.x);
+    return goes_on(b);
+}
+
+/* --- What the caller asks to see --------------------------------------------------- */
+
+/* Whole arrays, a strip of them in each part. */
+typedef struct {
+    const blocks *blocks;
+    int strip;
+    double *fvec, *fjac, *fvec_weighted;
+} picture;
+
+static void draw(void *context, int k, int worker)
+{
+    const picture *p = context;
+    const blocks *b = p->blocks;
+    int m = b->fit->lm.rows.m, first = k * p->strip;
+    int count = m - first < p->strip ? m - first : p->strip;
+    double *fjac = p->fjac != NULL ? p->fjac + first : NULL;
+
+    evaluate(b, worker, first, count, p->fvec + first, fjac, m);
+    if (p->fvec_weighted == NULL)
+        return;
+    memcpy(p->fvec_weighted + first, p->fvec + first, (size_t)count * sizeof(double));
+    weigh(b, count, p->fvec_weighted + first, fjac, m);
+}
+
+static void draw_at(const blocks *b, const double *x, picture p)
+{
+    int m = b->fit->lm.rows.m;
+
+    move_to(b, x);
+    p.blocks = b;
+    p.strip = SHARE / 4;
+    crew_each(b->crew, m / p.strip + (m % p.strip != 0), draw, &p);
+}
+
+/* New arrays of the residuals and the Jacobian, where they are shown. */
+static int allocate_arrays(fit *self)
+{
+    lm_rows *rows = &self->lm.rows;
+    npy_intp shape[] = {rows->n, rows->m};
+
+    self->fvec = (PyArrayObject *)PyArray_SimpleNew(1, shape + 1, NPY_DOUBLE); /* new */
+    self->fjac = (PyArrayObject *)PyArray_SimpleNew(2, shape, NPY_DOUBLE);     /* new */
+    if (rows->weighted)
+        self->trial = /* new */
+            (PyArrayObject *)PyArray_SimpleNew(1, shape + 1, NPY_DOUBLE);
+    if (self->fvec == NULL || self->fjac == NULL
+        || (rows->weighted && self->trial == NULL))
+        return -1;
+    rows->fvec = doubles(self->fvec);
+    rows->fjac = doubles(self->fjac);
+    rows->fvec_weighted = rows->weighted ? doubles(self->trial) : NULL;
+    rows->ldfjac = rows->m;
+    return 0;
+}
+
+/* Fill them. Where the Jacobian is kept it is that at x, else the one that has been
+ * factored. */
+static void fill_arrays(const blocks *b)
+{
+    fit *self = b->fit;
+    lm_rows *rows = &self->lm.rows;
+    const lm_state *s = &self->lm.state;
+    picture all = {
+        .fvec = rows->fvec, .fjac = rows->fjac, .fvec_weighted = rows->fvec_weighted};
+
+    if (s->info == LM_BAD_INPUT) {
+        fill_nan(rows->fvec, rows->m);
+        memset(rows->fjac, 0, (size_t)rows->m * (size_t)rows->n * sizeof(double));
+        return;
+    }
+    if (rows->keeps) {
+        self->lm.njev += s->moved;
+        draw_at(b, s->x, all);
+        return;
+    }
+    draw_at(b, b->linearized, all);
+    draw_at(b, s->x, (picture){.fvec = rows->fvec});
+}
+
+/* --- The whole --------------------------------------------------------------------- */
+
+/* How many threads the rows are worth, of those that may be. */
+static int count_threads(const program_run *run, npy_intp m)
+{
+    npy_intp most = m / SHARE;
+
+    if (most < 2 || run->workers < 2 || program_has_full(run->program))
+        return 1;
+    return run->workers < most ? run->workers : (int)most;
+}
+
+/* A run for each of the threads. */
+static int allocate_runs(blocks *b, program_run *run, npy_intp m, npy_intp n)
+{
+    int wanted = count_threads(run, m);
+
+    b->runs = PyMem_Calloc((size_t)wanted, sizeof *b->runs);
+    b->linearized = PyMem_Calloc((size_t)n, sizeof(double));
+    if (b->runs == NULL || b->linearized == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    b->runs[b->count++] = run;
+    while (b->count < wanted) {
+        program_run *other = program_run_again(run);
+        if (other == NULL)
+            return -1;
+        b->runs[b->count++] = other;
+    }
+    if (b->count > 1)
+        b->crew = crew_new(b->count - 1);
+    return 0;
+}
+
+static void clear(blocks *b)
+{
+    crew_free(b->crew);
+    for (int k = 1; k < b->count; k++)
+        program_run_free(b->runs[k]);
+    PyMem_Free(b->runs);
+    PyMem_Free(b->linearized);
+}
+
+/* The factors at the solution, by the curvature of the loss. */
+static void end_weighted(blocks *b)
+{
+    lm_fit *lm = &b->fit->lm;
+
+    if (!takes_loss(b) || lm->state.info < LM_FTOL || lm->state.info > LM_GTOL_TOO_SMALL)
+        return;
+    b->ends = 1;
+    move_to(b, lm->state.x);
+    lm_linearize(lm);
+}
+
+int fit_run_blocks(fit *self, program_run *run, npy_intp m, PyArrayObject *diag)
+{
+    interrupt signals;
+    fexcept_t flags; /* as found, whatever the loops do to them */
+    lm_hooks hooks = {.residuals = residuals, .jacobian = jacobian};
+    blocks b = {.fit = self};
+    lm_rows *rows = &self->lm.rows;
+    int status = -1;
+
+    if (allocate_runs(&b, run, m, PyArray_DIM(self->x, 0)) < 0)
+        goto done;
+    rows->source = rows_of_program;
+    rows->spread = spread;
+    rows->source_who = &b;
+    rows->workers = b.count;
+    if (fit_allocate(self, m, diag) < 0)
+        goto done;
+    self->unlocked = &signals;
+    fegetexceptflag(&flags, FE_ALL_EXCEPT);
+    interrupt_start(&signals);
+    lm_run(&self->lm, &hooks, self);
+    end_weighted(&b);
+    interrupt_end(&signals);
+    if (!PyErr_Occurred() && self->shows_arrays && allocate_arrays(self) == 0) {
+        Py_BEGIN_ALLOW_THREADS
+        fill_arrays(&b);
+        Py_END_ALLOW_THREADS
+    }
+    fesetexceptflag(&flags, FE_ALL_EXCEPT);
+    status = PyErr_Occurred() ? -1 : 0;
+done:
+    rows->source_who = NULL;
+    self->unlocked = NULL;
+    clear(&b);
+    return status;
+}

@@ -1,0 +1,20 @@
+/* Threads that share the parts of a computation which needs neither Python nor its lock.
+ */
+#ifndef MINPACK_CREW_H
+#define MINPACK_CREW_H
+
+typedef struct crew crew;
+
+/* Threads beside the caller's, as many of `helpers` as could be started; NULL, without an
+ * exception, where none could. They sleep until they are given work. */
+crew *crew_new(int helpers);
+
+/* Let them end. */
+void crew_free(crew *self);
+
+/* Call part(context, k, worker) for each k below count, and return when all are done. The
+ * caller is worker 0. `self` may be NULL. */
+void crew_each(crew *self, int count, void (*part)(void *context, int k, int worker),
+               void *context);
+
+#endif
