@@ -31,6 +31,7 @@ from memory import each_extent, fail_each_allocation, references
 from minpack import _minpack, curve_fit, curve_fit_batch, leastsq, leastsq_batch
 
 T = np.linspace(0.0, 1.0, 1000)
+LONG = np.linspace(0.5, 1.0, 40_000)
 KEPT = np.ones(10)
 
 
@@ -41,6 +42,15 @@ def exponential_residuals(x: Any) -> Any:
 def exponential_jacobian(x: Any) -> Any:
     e = np.exp(-x[1] * T)
     return np.stack([e, -x[0] * T * e], axis=1)
+
+
+def large_residuals(x: Any) -> Any:
+    return x[0] * LONG - 1.0
+
+
+def large(**changes: Any) -> Call:
+    """A call of leastsq with enough residuals for a handler of NumPy's memory."""
+    return {"func": large_residuals, "x0": [1.0]} | changes
 
 
 def exponential(t: Any, *p: Any) -> Any:
@@ -243,6 +253,16 @@ def test_a_failed_allocation_is_a_memory_error_and_leaks_nothing(
     memory: Any, monkeypatch: pytest.MonkeyPatch, make: Callable[[], Call], alone: bool
 ) -> None:
     fail_within(memory, monkeypatch, make, ["leastsq", "curve_fit"], alone)
+
+
+@pytest.mark.parametrize(
+    "make", [large, lambda: large(func=later(raising(LookupError), large_residuals))]
+)
+def test_a_fit_that_keeps_memory_survives_a_failed_allocation(
+    memory: Any, monkeypatch: pytest.MonkeyPatch, make: Callable[[], Call]
+) -> None:
+    """One at a time: Python's PyContextVar_Set crashes where two of its own fail."""
+    fail_within(memory, monkeypatch, make, ["leastsq"], alone=True)
 
 
 def batch(**changes: Any) -> Call:

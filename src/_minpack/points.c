@@ -165,11 +165,12 @@ int points_vectorized(void *who, lm_fit *lm)
 
     if (count == 0)
         return 0;
-    double *fvec = PyMem_New(double, m + count * n);
-    if (fvec == NULL) {
-        PyErr_NoMemory();
+    npy_intp size = m + count * n;
+    PyArrayObject *room =
+        (PyArrayObject *)PyArray_SimpleNew(1, &size, NPY_DOUBLE); /* new */
+    if (room == NULL)
         return FIT_FAILED;
-    }
+    double *fvec = doubles(room);
     list_points(lm, fvec + m);
     if (ask(self, n, count, fvec + m, m, &a, NULL) < 0)
         goto done;
@@ -180,7 +181,7 @@ int points_vectorized(void *who, lm_fit *lm)
     Py_DECREF(a.array);
     status = 0;
 done:
-    PyMem_Free(fvec);
+    Py_DECREF(room);
     return status;
 }
 

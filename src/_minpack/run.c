@@ -1,6 +1,7 @@
 /* How a fit runs: the hooks that lm_run calls, which call the user's functions. */
 #include "fit.h"
 
+#include "heap.h"
 #include "iterate.h"
 #include "points.h"
 
@@ -305,8 +306,12 @@ int fit_run(fit *self)
         .accept = accept_trial,
         .compute = compute_unlocked,
     };
+    PyObject *heap; /* new, or NULL */
 
-    if (fit_run_hooks(self, hooks) < 0)
+    if (heap_open(&heap, self->lm.rows.m) < 0)
+        return -1;
+    int status = fit_run_hooks(self, hooks);
+    if (heap_close(heap /* steals */) < 0 || status < 0)
         return -1;
     if (self->fvec != NULL || !self->shows_arrays)
         return 0;
