@@ -17,7 +17,7 @@ from minpack._batch_result import BatchResult
 from minpack._workers import processors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 _CHUNK_BYTES = 1 << 19  # of a worker: a quarter of the cache that one core has today
+_MEASURED = 0.001  # seconds of work that tell how much of it is under Python's lock
+_GAIN = 1.0  # of the workers that would never wait, those that are worth their threads
 _SLICE = 0.05  # seconds that the caller waits for its workers at once
 _MOST_WORKERS = 1024  # more threads help nowhere, and each takes time to start
 
@@ -63,12 +65,14 @@ def run_batch(
         options["trials_only"] = True
     limits["maxfev"] = limits["maxfev"] or min(default, INT_MAX)
     chunk = 1 if compiled else _chunk(m, n)
+    starts_alone = workers is None and not compiled and _has_lock()
     if workers is None:
         workers = min(processors(), -(-count // chunk))
     elif integer_argument("workers", workers) < 1:
         raise ValueError(f"workers must be at least 1, not {workers}")
     workers = max(1, min(workers, count, _MOST_WORKERS))
     chunk = max(1, min(chunk, -(-count // workers)))
+    first = 1 if starts_alone else workers
     results: dict[str, Array] = {
         "x": x,
         "cov": np.empty((count, n, n)),
@@ -85,7 +89,7 @@ def run_batch(
     if workers == 1 and not compiled and not progress:
         _minpack.batch_work(batch)
     else:
-        _work_in_threads(batch, count, workers, progress)
+        _work_in_threads(batch, count, first, workers, progress)
     active_mask = results.pop("active")
     return BatchResult(
         **results, active_mask=active_mask, limits=limits, traced=model is not None
@@ -97,14 +101,19 @@ def _chunk(m: int, n: int) -> int:
     return max(1, _CHUNK_BYTES // (8 * m * (n + 3)))
 
 
-def _work_in_threads(batch: Any, count: int, workers: int, progress: bool) -> None:
+def _work_in_threads(
+    batch: Any, count: int, first: int, most: int, progress: bool
+) -> None:
     """Let threads do the work while this one looks for Ctrl-C and shows the progress.
 
-    The first exception in one of them stops all, and is raised here.
+    There are `first` of them, and more where the first one has shown that they would
+    not wait for Python's lock. The first exception in one of them stops all, and is
+    raised here.
     """
     errors: list[BaseException] = []
+    threads: list[threading.Thread] = []
     # What Thread.join says after Ctrl-C has interrupted it is not to be relied on.
-    ends = [threading.Event() for _ in range(workers)]
+    ends: list[threading.Event] = []
 
     def work(end: threading.Event) -> None:
         try:
@@ -115,19 +124,27 @@ def _work_in_threads(batch: Any, count: int, workers: int, progress: bool) -> No
         finally:
             end.set()
 
-    threads = [
-        # Each in a copy of what np.errstate and the like have set here
-        threading.Thread(target=contextvars.copy_context().run, args=(work, end))
-        for end in ends
-    ]
-    show = _bar(count) if progress else None
-    try:
-        for thread in threads:
+    def start(number: int) -> None:
+        for _ in range(number):
+            end = threading.Event()
+            # In a copy of what np.errstate and the like have set here
+            run = contextvars.copy_context().run
+            thread = threading.Thread(target=run, args=(work, end))
+            ends.append(end)
+            threads.append(thread)
             thread.start()
-        for end in ends:
-            while not end.wait(_SLICE):
+
+    show = _bar(count) if progress else None
+    slices = _slices()
+    try:
+        start(first)
+        for end in ends:  # which grow
+            while not end.wait(next(slices)):
                 if show is not None:
                     show(_minpack.batch_done(batch), False)
+                if first < most and (wanted := _worth(batch, most)):
+                    start(wanted - first)
+                    first = most
     finally:
         _minpack.batch_stop(batch)
         for thread, end in zip(threads, ends, strict=True):
@@ -141,6 +158,27 @@ def _work_in_threads(batch: Any, count: int, workers: int, progress: bool) -> No
             raise errors[0]
         finally:
             errors.clear()  # or the list and the traceback would keep each other
+
+
+def _has_lock() -> bool:
+    """Whether one thread at a time runs Python."""
+    is_enabled = getattr(sys, "_is_gil_enabled", None)
+    return is_enabled is None or is_enabled()
+
+
+def _slices() -> Iterator[float]:
+    """Give the seconds to wait at once, few at first."""
+    yield from (0.001, 0.001, 0.002, 0.005, 0.01, 0.02)
+    while True:
+        yield _SLICE
+
+
+def _worth(batch: Any, most: int) -> int:
+    """Say how many workers have work beside that under the lock; 0: not known yet."""
+    locked, spent = _minpack.batch_locked(batch)
+    if spent < _MEASURED:
+        return 0
+    return max(1, min(most, int(_GAIN * spent / locked)))
 
 
 def _bar(total: int) -> Callable[[int, bool], None]:

@@ -169,6 +169,9 @@ def batch_stop(batch: _Batch, /) -> None:
 def batch_done(batch: _Batch, /) -> int:
     """Count the fits that have ended."""
 
+def batch_locked(batch: _Batch, /) -> tuple[float, float]:
+    """Return the seconds of workers in calls of Python functions, and in all."""
+
 class _Program:
     """A capsule: a function as a list of NumPy's own inner loops."""
 

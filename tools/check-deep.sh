@@ -89,12 +89,13 @@ check_asan() {
     rm -f "$deep"/asan.report.*
     # Not for tests of SciPy's faults, one of which is a use after free, and of what
     # tracemalloc sees: with PYTHONMALLOC=malloc Python's type cache keeps more names. Nor
-    # for the resident memory of many calls: the sanitizer holds back what is freed.
+    # for resident memory and page faults: the sanitizer holds back what is freed.
     suite asan LD_PRELOAD="$(gcc_file libasan.so) $(gcc_file libstdc++.so)" \
         ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:malloc_context_size=8:"$report" \
         UBSAN_OPTIONS=print_stacktrace=1:"$report" PYTHONMALLOC=malloc \
         pytest -q tests "$deep/asan/minpack" $elsewhere \
-        -k "not scipy_does_what and not no_memory_behind and not leave_memory"
+        -k "not scipy_does_what and not no_memory_behind and not leave_memory \
+            and not pages_are_touched and not is_let_go"
     local flags="-g -fsanitize=address,undefined -fno-sanitize-recover=all"
     classic asan "$flags" "$flags"
     head -30 "$deep"/asan.report.* 2>/dev/null || true

@@ -223,8 +223,8 @@ class Traced:
     ) -> Bound | None:
         """Return the function of a fit of m values, of residuals however many."""
         arguments = (self, args, kwargs, x, m, is_curve, workers)
-        if is_curve and m >= _MANY:
-            bound = self._bind_by_strips(args, x, m, workers)
+        if m >= _MANY if is_curve else _are_many((*args, *kwargs.values())):
+            bound = self._bind_by_strips(args, kwargs, x, m, is_curve, workers)
             if bound is not None:
                 bound.arguments = arguments
                 return bound
@@ -246,36 +246,44 @@ class Traced:
     def _bind_by_strips(
         self,
         args: tuple[Any, ...],
+        kwargs: dict[str, Any],
         x: NDArray[Any],
         m: int,
+        is_curve: bool,
         workers: int | None,
     ) -> Bound | None:
-        """Return the function of a large fit of a curve, compared at some points.
+        """Return the function of a large fit, compared at some points.
 
         The function is called with the data of these points alone. None where that may
         not tell: the record holds something from outside, or the values differ.
         """
-        key, arrays = data_key(args, {}, x.size, m, True)
-        if key is None or any(array.shape[-1] != m for array in arrays):
+        m = m or _common_length((*args, *kwargs.values()))
+        key, arrays = data_key(args, kwargs, x.size, m, is_curve)
+        if key is None or m < _MANY or any(each.shape[-1] != m for each in arrays):
             return None
-        known = self.records.get(key)
+        record = self.records.get(key)
         try:
-            if known is None:
-                known = self._record(args, {}, arrays, x.size, m, True)
-                self._keep(key, known)
-            if known.watched or known.data is not None or known.rounds:
+            if record is None:
+                record = self._record(args, kwargs, arrays, x.size, m, is_curve)
+                self._keep(key, record)
+            if record.watched or record.data is not None or record.rounds:
                 return None
             for first in np.linspace(0, m - _STRIP, _STRIPS).astype(int).tolist():
-                part = args[0][..., first : first + _STRIP]
-                values = as_values(self.function(part, *x))
-                rows = (first, _STRIP)
-                own = _minpack.program_values(known.program, arrays, x, *rows)
+                end = first + _STRIP
+                part = {id(array): array[..., first:end] for array in arrays}
+                few = tuple([part.get(id(each), each) for each in args])
+                named = {
+                    name: part.get(id(each), each) for name, each in kwargs.items()
+                }
+                values = as_values(self.call(few, named, x, is_curve))
+                own = _minpack.program_values(record.program, arrays, x, first, _STRIP)
                 if values is None or not np.array_equal(own, values, equal_nan=True):
                     return None
         except Exception:  # which the whole function raises too, or it does not matter
             return None
-        functions = self._start(known, arrays, x, None, workers)
-        return Bound(known, arrays, False, functions)
+        return Bound(
+            record, arrays, False, self._start(record, arrays, x, None, workers)
+        )
 
     def _record(
         self,
@@ -436,6 +444,17 @@ def data_key(
     except TypeError:
         key = None
     return key, tuple(arrays)
+
+
+def _are_many(values: tuple[Any, ...]) -> bool:
+    """Whether one of the arguments is a large array."""
+    return any(type(each) is np.ndarray and each.size >= _MANY for each in values)
+
+
+def _common_length(values: tuple[Any, ...]) -> int:
+    """Return the length of all arrays of data, along their last axis, or 0."""
+    lengths = {each.shape[-1] for each in values if _is_data(each)}
+    return lengths.pop() if len(lengths) == 1 else 0
 
 
 def _are_near(a: NDArray[Any], b: NDArray[Any]) -> bool:

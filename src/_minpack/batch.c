@@ -193,3 +193,14 @@ PyObject *batch_done(PyObject *module, PyObject *capsule)
     (void)module;
     return b == NULL ? NULL : PyLong_FromLongLong(atomic_load(&b->done));
 }
+
+PyObject *batch_locked(PyObject *module, PyObject *capsule)
+{
+    batch *b = PyCapsule_GetPointer(capsule, CAPSULE);
+
+    (void)module;
+    if (b == NULL)
+        return NULL;
+    return Py_BuildValue("dd", 1e-9 * (double)atomic_load(&b->locked),
+                         1e-9 * (double)atomic_load(&b->spent));
+}

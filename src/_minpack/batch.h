@@ -17,4 +17,8 @@ PyObject *batch_stop(PyObject *module, PyObject *capsule);
 /* How many fits have ended: a new int, or NULL. */
 PyObject *batch_done(PyObject *module, PyObject *capsule);
 
+/* Seconds that workers have spent in calls of Python functions, and in all: a new tuple,
+ * or NULL. */
+PyObject *batch_locked(PyObject *module, PyObject *capsule);
+
 #endif

@@ -67,6 +67,7 @@ static PyMethodDef methods[] = {
     {"program_values", program_values, METH_VARARGS, "What a program computes at x."},
     {"program_jacobian", program_derivatives, METH_VARARGS, "Its derivatives at x."},
     {"batch_done", batch_done, METH_O, "How many fits of a batch have ended."},
+    {"batch_locked", batch_locked, METH_O, "How long the workers have held the lock."},
     {"instruction_sets", instruction_sets, METH_NOARGS,
      "The instruction sets whose fast kernels run here, the best last."},
     {NULL, NULL, 0, NULL},

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "clock.h"
 #include "result.h"
 
 /* --- One fit, without the lock ---------------------------------------------- */
@@ -201,9 +202,9 @@ static int is_stopped(batch *b)
     return atomic_load_explicit(&b->stops, memory_order_relaxed);
 }
 
-/* One call of a function for all fits that ask for it, and what it lets them do.
- * Returns how many there were, or -1. */
-static int serve(worker *w, question *q, int is_jacobian)
+/* One call of a function for all fits that ask for it, and what it lets them do. *locked
+ * grows by the seconds that the call takes. Returns how many fits there were, or -1. */
+static int serve(worker *w, question *q, int is_jacobian, double *locked)
 {
     batch *b = w->batch;
     int count = 0;
@@ -214,8 +215,10 @@ static int serve(worker *w, question *q, int is_jacobian)
             w->asking[count++] = k;
     if (count == 0)
         return 0;
+    *locked -= seconds();
     if (question_ask(q, w, count, is_jacobian, &a) < 0)
         return -1;
+    *locked += seconds();
     Py_BEGIN_ALLOW_THREADS
     for (int k = 0; k < count; k++)
         (is_jacobian ? use_jacobian : use_residuals)(w, &w->slots[w->asking[k]], &a, k);
@@ -225,23 +228,41 @@ static int serve(worker *w, question *q, int is_jacobian)
     return PyErr_CheckSignals() < 0 ? -1 : count;
 }
 
+static void add_time(atomic_llong *to, double time)
+{
+    atomic_fetch_add_explicit(to, (long long)(1e9 * time), memory_order_relaxed);
+}
+
+/* A round: a call for residuals and one for Jacobians. How many fits it has served, or
+ * -1. */
+static int make_round(worker *w, double *locked)
+{
+    int count = serve(w, &w->residuals, 0, locked);
+    int jacobians = count < 0 ? -1 : serve(w, &w->jacobian, 1, locked);
+
+    return jacobians < 0 ? -1 : count + jacobians;
+}
+
 int work_with_python(worker *w)
 {
+    batch *b = w->batch;
+    int count = 1;
+
     Py_BEGIN_ALLOW_THREADS
     for (int k = 0; k < w->batch->chunk && take_fit(w, &w->slots[k]); k++) {
         lm_start_fit(&w->slots[k].lm);
         advance(w, &w->slots[k]);
     }
     Py_END_ALLOW_THREADS
-    while (!is_stopped(w->batch)) {
-        int count = serve(w, &w->residuals, 0);
-        int jacobians = count < 0 ? -1 : serve(w, &w->jacobian, 1);
-        if (jacobians < 0)
-            return -1;
-        if (count == 0 && jacobians == 0)
-            break;
+    for (int round = 0; count > 0 && !is_stopped(b); round++) {
+        double began = seconds(), locked = 0;
+        count = make_round(w, &locked);
+        if (count > 0 && round > 0) {
+            add_time(&b->locked, locked);
+            add_time(&b->spent, seconds() - began);
+        }
     }
-    return 0;
+    return count < 0 ? -1 : 0;
 }
 
 /* --- Compiled functions --------------------------------------------------------- */

@@ -55,6 +55,10 @@ typedef struct batch {
     atomic_llong next;
     atomic_llong done;
     atomic_int stops;
+    /* Nanoseconds of workers, but for their first rounds: in all, and of these in calls
+     * of the functions, with the lock */
+    atomic_llong spent;
+    atomic_llong locked;
 } batch;
 
 /* A fit in flight. */

@@ -269,6 +269,27 @@ def test_a_large_fit_calls_its_function_for_some_points_alone():
     assert 0 < sum(calls) < M / 20
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_large_residuals_are_computed_for_some_points_alone(named):
+    calls: list[int] = []
+    y = data(decay)
+
+    def residuals(p, t, y):
+        calls.append(np.size(t))
+        return decay(t, *p) - y
+
+    given = {"kwargs": {"t": T, "y": y}} if named else {"args": (T, y)}
+    g = traced(residuals)
+    for _ in range(2):
+        calls.clear()
+        if named:
+            x = least_squares(g, START, **given).x
+        else:
+            x, _ = leastsq(g, START, **given)
+        np.testing.assert_allclose(x, fit(traced(decay), y)[0], rtol=1e-7)
+    assert 0 < sum(calls) < M / 20
+
+
 RATE = 1.0
 
 

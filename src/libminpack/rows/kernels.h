@@ -47,7 +47,7 @@ typedef struct matrix {
     const double *scale;   /* (n + 1) columns are multiplied by these numbers; or NULL.
                               Not where h is given */
     /* Finds the norms of blocks of residuals that are in memory, where these are all that
-     * is wanted. */
+     * is wanted. NULL: they are Euclidean */
     double (*norm)(void *who, int count, const double *fvec);
     void *norm_who;
 } matrix;

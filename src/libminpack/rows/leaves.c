@@ -22,7 +22,7 @@ typedef struct {
 #define LEAST_BLOCKS 16
 /* Numbers that all leaves may take together, but for the least number of leaves. */
 #define MOST_NUMBERS 500000.0
-#define LEAST_LEAVES 64
+#define LEAST_LEAVES 16
 
 static size_t slot_of(const lm_rows *rows)
 {
@@ -94,6 +94,8 @@ typedef struct {
 static double norm_of_block(const lm_rows *rows, const matrix *leaf, int start, int count,
                             double *fvec)
 {
+    if (leaf->source == NULL && leaf->norm == NULL)
+        return rows->kernels->norm(count, leaf->fvec + start);
     if (leaf->source == NULL)
         return leaf->norm(leaf->norm_who, count, leaf->fvec + start);
     return rows->source(rows->source_who, leaf->worker, leaf->first + start, count, fvec,

@@ -110,11 +110,6 @@ double lm_block_norm(const lm_rows *rows, int count, const double *fvec)
     return rows->kernels->norm(count, fvec);
 }
 
-static double norm_of_block(void *who, int count, const double *fvec)
-{
-    return lm_block_norm(who, count, fvec);
-}
-
 double lm_norm_by_blocks(const lm_rows *rows, const double *fvec,
                          double (*norm)(void *who, int count, const double *fvec),
                          void *who)
@@ -128,7 +123,7 @@ double lm_norm_by_blocks(const lm_rows *rows, const double *fvec,
 double lm_rows_norm(const lm_rows *rows, const double *fvec)
 {
     if (rows->path == FREE && rows->m > MANY)
-        return lm_norm_by_blocks(rows, fvec, norm_of_block, (void *)rows);
+        return lm_norm_by_blocks(rows, fvec, NULL, NULL);
     return (rows->path == FREE ? rows->kernels->norm
                                : rows->kernels->norm_in_order)(rows->m, fvec);
 }
@@ -142,13 +137,32 @@ static matrix source_of(const lm_rows *rows)
     return a;
 }
 
+/* Whether the step to the trial point promises so small a reduction that it is probably
+ * the last one. */
+static int is_last_step(const lm_state *s)
+{
+    double square = s->par * s->pnorm * s->pnorm;
+
+    if (s->nfev == 1) /* there has been no step */
+        return 0;
+    for (int i = 0; i < s->n; i++) {
+        double sum = 0;
+        for (int j = i; j < s->n; j++)
+            sum += s->r[i + j * (size_t)s->ldr] * s->step[s->ipvt[j] - 1];
+        square += sum * sum;
+    }
+    return square <= s->ftol * s->fnorm * s->fnorm;
+}
+
 void lm_try_rows(lm_fit *fit)
 {
     lm_rows *rows = &fit->rows;
     workspace w = lm_workspace_of(rows);
     matrix a = source_of(rows);
     /* Most trial points become the next x: the Jacobian there is evaluated along. */
-    enum pass_kind kind = rows->unused ? NORM : rows->dependent ? TRIANGLES : PRODUCTS;
+    enum pass_kind kind = rows->unused || is_last_step(&fit->state) ? NORM
+                          : rows->dependent                         ? TRIANGLES
+                                                                    : PRODUCTS;
 
     fit->state.fnorm_trial = lm_pass(rows, &a, w, lm_leaf_memory_of(rows, w), kind);
     rows->knows = KNOWS(kind);
