@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -52,7 +53,7 @@ _FLOAT64 = np.dtype(np.float64)
 _ARRAYS = (list, tuple, np.ndarray)
 
 # As the compiled part takes them, after all else.
-_OPTIONS: dict[str, Any] = {
+OPTIONS: dict[str, Any] = {
     "col_deriv": False,
     "ftol": 1.49012e-8,
     "xtol": 1.49012e-8,
@@ -68,7 +69,7 @@ _OPTIONS: dict[str, Any] = {
     "trials_only": False,
     "observer": None,
 }
-_DEFAULTS = tuple(_OPTIONS.values())
+_DEFAULTS = tuple(OPTIONS.values())
 _OF_LEAST_SQUARES = {
     "tr_solver": None,
     "tr_options": None,
@@ -260,6 +261,7 @@ def curve_fit(
     --------
     leastsq : The same for any residuals.
     curve_fit_batch : Many fits of one model.
+    minpack.dask.curve_fit : The same for more data than memory.
 
     Notes
     -----
@@ -322,9 +324,9 @@ def curve_fit(
     check_method(method)
     if check_finite is None:
         check_finite = nan_policy is None
-    ydata = _floats(ydata, "ydata")
+    ydata = floats(ydata, "ydata")
     if isinstance(xdata, _ARRAYS):
-        xdata = _floats(xdata, "xdata")
+        xdata = floats(xdata, "xdata")
     if ydata.ndim > 1 or not ydata.size:
         raise ValueError(
             "ydata must be one number or a 1-D array of them, not of shape "
@@ -340,7 +342,7 @@ def curve_fit(
         xdata, ydata, sigma = _without_nan(nan_policy, xdata, ydata, sigma)
     lower = upper = factor = None
     if p0 is None or bounds is not _UNBOUNDED:
-        p0, lower, upper = _start(f, p0, bounds)
+        p0, lower, upper = read_start(f, p0, bounds)
     if sigma is not None:
         sigma, factor = _errors(sigma, ydata.size)
     elif absolute_sigma:
@@ -356,7 +358,7 @@ def curve_fit(
         method is None and lower is not None
     )
     if kwargs or as_least_squares:
-        options = _options(kwargs, np.size(p0), as_least_squares)
+        options = read_options(kwargs, np.size(p0), as_least_squares)
 
     bound = None
     if model is not None:
@@ -374,22 +376,9 @@ def curve_fit(
             )
         )
         is_exact = jac is None and bound.jacobian is not None
-    popt, pcov, info, known, idle = fit[:5]
-    observer = options[-1]
-
-    def reason(fvec: _Vector | None = None) -> str:
-        why = _reason(info, options, popt.size, is_exact)
-        if not has_jacobian:
-            return why
-        return why + advice_on_jacobian(info, "jac", popt, p0, fvec)
-
-    if observer is not None:
-        observer.print_end(reason())
-    if info not in SUCCESS:
-        raise RuntimeError(f"No parameters found. {reason()}")
-    if known != Covariance.KNOWN:
-        why = _why_not_known(Covariance(known), idle, popt.size, f)
-        warnings.warn(why, OptimizeWarning, stacklevel=2)
+    reason = partial(why_ended, fit, options, p0, has_jacobian, is_exact)
+    check_end(fit, f, options[-1], reason)
+    popt, pcov, info = fit[:3]
     if not full_output:
         return popt, pcov
     fvec, nfev, njev, fjac, ipvt, qtf, active_mask = fit[5:]
@@ -402,6 +391,39 @@ def curve_fit(
     if active_mask is not None:
         infodict["active_mask"] = active_mask
     return popt, pcov, infodict, reason(fvec), info
+
+
+def why_ended(
+    fit: tuple[Any, ...],
+    options: tuple[Any, ...],
+    p0: Any,
+    has_jacobian: bool,
+    is_exact: bool,
+    fvec: _Vector | None = None,
+) -> str:
+    """Say why a fit ended; `has_jacobian` where the user has brought one."""
+    popt, _, info = fit[:3]
+    why = _reason(info, options, popt.size, is_exact)
+    if not has_jacobian:
+        return why
+    return why + advice_on_jacobian(info, "jac", popt, p0, fvec)
+
+
+def check_end(
+    fit: tuple[Any, ...],
+    f: Callable[..., Any],
+    observer: Observer | None,
+    reason: Callable[[], str],
+) -> None:
+    """Raise where a fit has found nothing; warn where it says nothing of the errors."""
+    popt, _, info, known, idle = fit[:5]
+    if observer is not None:
+        observer.print_end(reason())
+    if info not in SUCCESS:
+        raise RuntimeError(f"No parameters found. {reason()}")
+    if known != Covariance.KNOWN:
+        why = _why_not_known(Covariance(known), idle, popt.size, f)
+        warnings.warn(why, OptimizeWarning, stacklevel=3)
 
 
 def _why_not_known(
@@ -430,7 +452,9 @@ def _why_not_known(
     )
 
 
-def _options(kwargs: dict[str, Any], n: int, as_least_squares: bool) -> tuple[Any, ...]:
+def read_options(
+    kwargs: dict[str, Any], n: int, as_least_squares: bool
+) -> tuple[Any, ...]:
     """Read the keywords for n parameters as the compiled part takes them.
 
     With bounds, or SciPy's methods for them, `maxfev` is a limit of `least_squares`.
@@ -465,14 +489,14 @@ def _options(kwargs: dict[str, Any], n: int, as_least_squares: bool) -> tuple[An
     callback, verbose = given.pop("callback", None), given.pop("verbose", 0)
     if callback is not None or verbose != 0:
         given["observer"] = Observer(callback, verbose)
-    for name in given.keys() - _OPTIONS.keys():
+    for name in given.keys() - OPTIONS.keys():
         if name == "args":
             raise ValueError(
                 "args is no argument here: f gets xdata and the parameters alone, and "
                 "a function that knows the rest can be its f"
             )
         raise TypeError(f"curve_fit has no argument {name!r}")
-    return tuple((_OPTIONS | given).values())
+    return tuple((OPTIONS | given).values())
 
 
 _MASKED = (
@@ -481,7 +505,7 @@ _MASKED = (
 )
 
 
-def _floats(values: Any, name: str) -> _Vector:
+def floats(values: Any, name: str) -> _Vector:
     """Return float64 numbers, and lose nothing on the way."""
     if type(values) is np.ndarray and values.dtype is _FLOAT64:
         return values
@@ -511,7 +535,7 @@ def _without_nan(
             f"nan_policy must be 'raise', 'omit' or None, not {nan_policy!r}"
         )
     if not isinstance(xdata, np.ndarray):
-        xdata = _floats(xdata, "xdata, where there is a nan_policy,")
+        xdata = floats(xdata, "xdata, where there is a nan_policy,")
     x_missing = np.isnan(xdata)
     y_missing = np.isnan(ydata)
     if np.isinf(ydata).any():
@@ -537,7 +561,7 @@ def _without_nan(
     return xdata[..., kept], ydata[kept], sigma
 
 
-def _start(
+def read_start(
     f: Callable[..., Any], p0: ArrayLike | None, bounds: Any
 ) -> tuple[ArrayLike, _Vector | None, _Vector | None]:
     """Read or choose the start, and read the bounds."""
@@ -547,7 +571,7 @@ def _start(
         return np.ones(n) if p0 is None else p0, None, None
     if p0 is None:
         return start_within(*pair), *pair
-    check_start("p0", _floats(p0, "p0").ravel(), *pair)
+    check_start("p0", floats(p0, "p0").ravel(), *pair)
     return p0, *pair
 
 
@@ -562,7 +586,7 @@ def _errors(sigma: Any, m: int) -> tuple[Any, NDArray[Any] | None]:
             f"sigma must be one number or have the shape ({m},) or ({m}, {m}), not "
             f"{sigma.shape}"
         )
-    covariance = _floats(sigma, "sigma")
+    covariance = floats(sigma, "sigma")
     try:
         if np.isfinite(covariance).all():
             return None, np.linalg.cholesky(covariance.T, upper=True)
@@ -575,7 +599,7 @@ def _reason(info: int | None, options: tuple[Any, ...], n: int, is_exact: bool) 
     """Say why the fit ended."""
     if info is None:
         return "Stopped by the callback."
-    named = dict(zip(_OPTIONS, options, strict=True))
+    named = dict(zip(OPTIONS, options, strict=True))
     maxfev = operator.index(named["maxfev"]) if named["maxfev"] else 0
     if maxfev <= 0:
         maxfev = (100 if is_exact else 200) * (n + 1)

@@ -234,6 +234,95 @@ def program_jacobian(
 ) -> _Vector:
     """Compute its derivatives at x: (m, n)."""
 
+# What a fit must know of some rows: one number, the norm of their residuals, or with a
+# loss the root of twice the cost; and where there are derivatives the triangle R and,
+# as its last column, Q'f, (n, n + 1) by columns. Pieces are float64 vectors.
+_Piece = _Vector
+
+def check_finite(array: Any, name: str, /) -> None:
+    """Raise a ValueError where an array holds NaN or infinity."""
+
+def block_residuals(
+    values: ArrayLike, ydata: _Vector, sigma: ArrayLike | None, /
+) -> tuple[_Vector, float]:
+    """Weigh what f returned; the number is the relative spacing of its type."""
+
+def reduce_block(
+    values: ArrayLike,  # what f returned for the block
+    ydata: _Vector,
+    sigma: ArrayLike | None,  # one number, or one for each of ydata
+    n: int,
+    # What jac returned; with steps what f returned where each parameter had moved, or
+    # None where it had not; or None for the norm alone
+    derivatives: ArrayLike | list[ArrayLike | None] | None,
+    steps: _Vector | None,  # (n,)
+    loss: str,
+    f_scale: float,
+    ends: bool,  # weigh the rows by the true curvature of the loss
+    /,
+) -> _Piece:
+    """Reduce a block of rows to a piece, for the most part without Python's lock."""
+
+def reduce_program(
+    program: _Program,
+    arrays: tuple[NDArray[Any], ...],
+    x: _Vector,
+    ydata: _Vector,
+    sigma: ArrayLike | None,
+    has_triangle: bool,
+    loss: str,
+    f_scale: float,
+    ends: bool,
+    /,
+) -> _Piece | None:
+    """Reduce the rows of a traced model with exact derivatives to a piece.
+
+    None where the program cannot compute some rows without the others.
+    """
+
+def merge_pieces(a: _Piece, b: _Piece, n: int, /) -> _Piece:
+    """Make one piece of two."""
+
+def fit_in_pieces(
+    # evaluate(x, steps, what) returns the piece of all rows. what is 0: its norm alone;
+    # 1: its triangle too; 2: that by the true curvature of the loss. steps is None
+    # unless a triangle is to come from differences.
+    evaluate: Callable[[_Vector, _Vector | None, int], _Piece],
+    # The residuals of some rows at x, from which the steps of differences are found;
+    # None where derivatives are exact
+    sample: Callable[[_Vector], _Vector] | None,
+    rows: int,  # of the sample
+    rounding: float,  # relative spacing of the type that f computes in
+    m: float,  # residuals
+    x0: ArrayLike,
+    lower: _Vector | None,
+    upper: _Vector | None,
+    absolute_sigma: bool,
+    weighted: bool,  # there is a loss
+    ftol: float,
+    xtol: float,
+    gtol: float,
+    maxfev: int,
+    epsfcn: float | None,
+    factor: float,
+    diag: ArrayLike | None,
+    diff_step: _Vector | None,
+    trials_only: bool,  # nfev and maxfev do not count differences
+    observer: Callable[..., bool] | None,
+    /,
+) -> tuple[
+    _Vector,  # x, (n,)
+    _Vector,  # its covariance, (n, n)
+    int | None,  # info, or None where the observer has stopped the fit
+    int,  # a Covariance
+    tuple[int, ...],  # the parameters without effect
+    float,  # the norm at x
+    int,  # nfev
+    int,  # njev
+    NDArray[np.intp] | None,  # active mask, where there are bounds
+]:
+    """Fit rows that are reduced to pieces elsewhere."""
+
 def is_compiled(function: Any, name: str, /) -> bool:
     """Whether it is a compiled function; raise where it has another signature."""
 

@@ -37,7 +37,7 @@ class Observer:
     def __call__(
         self,
         x: _Vector,
-        fvec: _Vector,
+        fvec: _Vector | None,  # None where nobody has them all
         cost: float,
         nit: int,
         nfev: int,
@@ -54,16 +54,12 @@ class Observer:
             return False
         try:
             if self.takes_result:
-                answer = self.callback(
-                    intermediate_result=OptimizeResult(
-                        x=x,
-                        fun=fvec,
-                        cost=cost,
-                        optimality=optimality,
-                        nit=nit,
-                        nfev=nfev,
-                    )
+                result = OptimizeResult(
+                    x=x, fun=fvec, cost=cost, optimality=optimality, nit=nit, nfev=nfev
                 )
+                if fvec is None:
+                    del result["fun"]
+                answer = self.callback(intermediate_result=result)
             else:
                 answer = self.callback(x)
         except StopIteration:

@@ -1,6 +1,6 @@
-"""Many fits at once for Dask arrays: more data than memory, more than one machine.
+"""Fits of Dask arrays: more data than memory, more than one machine.
 
-The only module of minpack that imports Dask.
+Only this module and ``_dask_fit``, which it imports, import Dask.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ try:
     import dask.array as da
 except ImportError as error:
     raise ImportError("minpack.dask needs Dask: pip install minpack[dask]") from error
+from minpack._dask_fit import curve_fit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["LazyBatchResult", "curve_fit_batch"]
+__all__ = ["LazyBatchResult", "curve_fit", "curve_fit_batch"]
 
 _OF_PARAMETERS = ("p0", "lower", "upper")
 

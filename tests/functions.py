@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,3 +66,13 @@ COMPILED = ctypes.CFUNCTYPE(
     ctypes.POINTER(ctypes.c_double),
     ctypes.c_void_p,
 )(lambda m, n, x, fvec, user_data: 0)
+
+
+def killing_once(once: Path, function: Callable[..., Any], *args: Any) -> Any:
+    """`function`; but who calls it first is killed, as by a machine out of memory."""
+    try:
+        once.touch(exist_ok=False)
+    except FileExistsError:
+        return function(*args)
+    once.write_text(str(os.getpid()))
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -48,7 +48,7 @@ def wrapped(text: str) -> str:
     """Return Markdown with its paragraphs and items broken into lines anew."""
     blocks = []
     for block in text.split("\n\n"):
-        if not block.startswith(("|", "#", "!")):
+        if not block.startswith(("|", "#", "!", "```")):
             items = (" ".join(item.split()) for item in re.split("\n(?=- )", block))
             block = "\n".join(
                 textwrap.fill(

@@ -17,6 +17,7 @@ from measure.scaling import (
     M,
     N,
 )
+from pages.one_fit import one_fit
 from pages.report import short, table, wrapped
 
 CORES = (1, 2, 16, 64, 256)
@@ -28,7 +29,7 @@ def scaling(machine: str) -> str:
     found = measured.scaling()
     rates = {key: SAMPLE / wall for key, wall in found.walls.items()}
     page = f"""\
-# Many fits
+# Many fits, and one of many points
 
 `python benchmarks scaling` measures what is measured here and writes this page.
 
@@ -55,7 +56,9 @@ By the wall clock, the best of 3 rounds. Those of `minpack.dask` are in blocks o
 
 {block_section(found.blocks, found.overheads, rates)}
 
-{extrapolated_section(rates)}"""
+{extrapolated_section(rates)}
+
+{one_fit()}"""
     return wrapped(page) + "\n"
 
 

@@ -498,7 +498,7 @@ def traced(f: Callable[..., Any] | None = None, *, derivatives: bool = True) -> 
     -------
     Traced
         What is called as `f`, and `leastsq`, `curve_fit`, `least_squares`,
-        `curve_fit_batch`, `leastsq_batch` and `minpack.dask.curve_fit_batch` take.
+        `curve_fit_batch`, `leastsq_batch` and those of `minpack.dask` take.
         ``jacobian(xdata, *params)`` returns the exact derivatives, shape (m, n), of a
         model of `curve_fit`, and ``repr`` shows the program.
 

@@ -71,8 +71,7 @@ static int read_options(fit *self, PyObject *const *args, int is_compiled)
     return real_argument(args[EPSFCN], "epsfcn", &self->lm.differences.epsfcn);
 }
 
-/* An array must hold neither NaN nor infinity; another object may be anything. */
-static int check_finite(PyObject *object, const char *name)
+int check_finite(PyObject *object, const char *name)
 {
     if (!PyArray_Check(object))
         return 0;
@@ -143,12 +142,11 @@ static int check_counts(npy_intp m, npy_intp n, const char *of)
     return -1;
 }
 
-/* The covariance of the parameters as a new array, or NULL; all of it is infinite where
- * it is not known. */
-static PyObject *covariance(fit *self, int absolute_sigma, enum covariance_state *known)
+PyObject *curve_covariance(fit *self, double m, int absolute_sigma,
+                           enum covariance_state *known)
 {
     npy_intp shape[2] = {PyArray_DIM(self->x, 0), PyArray_DIM(self->x, 0)};
-    PyObject *cov = fit_covariance(self, !absolute_sigma, known); /* new */
+    PyObject *cov = fit_covariance(self, m, !absolute_sigma, known); /* new */
 
     if (cov == Py_None)
         Py_SETREF(cov, PyArray_SimpleNew(2, shape, NPY_DOUBLE)); /* new */
@@ -164,8 +162,10 @@ static PyObject *result(fit *self, int absolute_sigma)
     lm_state *s = &self->lm.state;
     enum covariance_state known;
     PyObject *answer = NULL;
-    PyObject *active = NULL, *cov = covariance(self, absolute_sigma, &known); /* new */
-    PyObject *idle = fit_idle_parameters(self);                               /* new */
+    PyObject *active = NULL;
+    PyObject *cov =
+        curve_covariance(self, self->lm.rows.m, absolute_sigma, &known); /* new */
+    PyObject *idle = fit_idle_parameters(self);                          /* new */
     PyObject *info = self->stopped ? Py_NewRef(Py_None) : PyLong_FromLong(s->info);
 
     if (cov == NULL || idle == NULL || info == NULL)

@@ -69,8 +69,8 @@ static PyObject *result(fit *self)
         return Py_BuildValue("Oi", self->x, s->info);
     enum covariance_state known;
     PyObject *answer = NULL;
-    PyObject *cov = fit_covariance(self, 0, &known); /* new */
-    PyObject *idle = fit_idle_parameters(self);      /* new */
+    PyObject *cov = fit_covariance(self, self->lm.rows.m, 0, &known); /* new */
+    PyObject *idle = fit_idle_parameters(self);                       /* new */
     if (cov != NULL && idle != NULL && fit_finish(self) == 0)
         answer = Py_BuildValue("OiOOiiOOOOi", self->x, s->info, cov, self->fvec, s->nfev,
                                self->lm.njev, self->fjac, self->ipvt, self->qtf, idle,

@@ -9,6 +9,7 @@
 #include "least_squares.h"
 #include "leastsq.h"
 #include "minpack.h"
+#include "pieces.h"
 #include "program.h"
 
 /* The instruction sets whose kernels run here, the best last, as a new tuple. */
@@ -56,6 +57,17 @@ static PyMethodDef methods[] = {
      "The fit behind minpack.curve_fit; its arguments and result are in _minpack.pyi."},
     {"batch", (PyCFunction)(void (*)(void))batch_new, METH_VARARGS | METH_KEYWORDS,
      "What the workers of a batch of fits share; see _minpack.pyi."},
+    {"check_finite", pieces_check_finite, METH_VARARGS,
+     "Raise where an array that is named holds NaN or infinity."},
+    {"block_residuals", pieces_residuals, METH_VARARGS,
+     "The weighted residuals of a block, and the precision of its values."},
+    {"reduce_block", pieces_reduce, METH_VARARGS,
+     "A piece: what a fit must know of a block of rows; see _minpack.pyi."},
+    {"reduce_program", pieces_reduce_program, METH_VARARGS,
+     "The piece of a traced model, without Python's lock."},
+    {"merge_pieces", pieces_merge, METH_VARARGS, "Two pieces as one."},
+    {"fit_in_pieces", solve_in_pieces, METH_VARARGS,
+     "The fit behind minpack.dask.curve_fit; see _minpack.pyi."},
     {"is_compiled", is_compiled, METH_VARARGS,
      "Whether a function is a compiled one; its name is for messages."},
     {"batch_work", batch_work, METH_O, "Take fits until none is left."},

@@ -11,12 +11,12 @@ static int is_fixed(const lm_state *s, int j)
 }
 
 /* m less the number of parameters that are not fixed. */
-static int degrees_of_freedom(const lm_fit *lm)
+static double degrees_of_freedom(const lm_state *s, double m)
 {
-    int freedom = lm->rows.m - lm->rows.n;
+    double freedom = m - s->n;
 
-    for (int j = 0; j < lm->rows.n; j++)
-        freedom += is_fixed(&lm->state, j);
+    for (int j = 0; j < s->n; j++)
+        freedom += is_fixed(s, j);
     return freedom;
 }
 
@@ -74,12 +74,11 @@ static int is_in_range(const lm_state *s, const double *cov)
     return 1;
 }
 
-enum covariance_state covariance_of(const lm_fit *lm, int scales, double *cov,
+enum covariance_state covariance_of(const lm_state *s, double m, int scales, double *cov,
                                     double *work)
 {
-    const lm_state *s = &lm->state;
-    double scale = 1, variance = 1;
-    int singular = 1, freedom = degrees_of_freedom(lm);
+    double scale = 1, variance = 1, freedom = degrees_of_freedom(s, m);
+    int singular = 1;
 
     if (s->info < LM_FTOL || s->info > LM_GTOL)
         return COVARIANCE_OPEN;
@@ -99,7 +98,7 @@ enum covariance_state covariance_of(const lm_fit *lm, int scales, double *cov,
     return is_in_range(s, cov) ? COVARIANCE_KNOWN : COVARIANCE_OUT_OF_RANGE;
 }
 
-PyObject *fit_covariance(fit *self, int scales, enum covariance_state *state)
+PyObject *fit_covariance(fit *self, double m, int scales, enum covariance_state *state)
 {
     npy_intp n = self->lm.rows.n, shape[2] = {n, n};
     PyObject *cov = PyArray_SimpleNew(2, shape, NPY_DOUBLE); /* new */
@@ -111,7 +110,8 @@ PyObject *fit_covariance(fit *self, int scales, enum covariance_state *state)
         Py_CLEAR(cov);
         goto done;
     }
-    *state = covariance_of(&self->lm, scales, doubles((PyArrayObject *)cov), work);
+    *state =
+        covariance_of(&self->lm.state, m, scales, doubles((PyArrayObject *)cov), work);
     if (*state == COVARIANCE_OPEN || *state == COVARIANCE_NO_FREEDOM)
         Py_SETREF(cov, Py_NewRef(Py_None));
 done:

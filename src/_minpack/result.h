@@ -12,13 +12,13 @@ enum covariance_state {
     COVARIANCE_OUT_OF_RANGE
 };
 
-/* (J'J)^-1 of a fit that has ended, times the variance of the residuals where it
+/* (J'J)^-1 of a fit of m residuals that has ended, times their variance where it
  * `scales`, to cov(n, n); work is (n, n). */
-enum covariance_state covariance_of(const lm_fit *lm, int scales, double *cov,
+enum covariance_state covariance_of(const lm_state *s, double m, int scales, double *cov,
                                     double *work);
 
 /* The same as a new array, or None where there is none; NULL on error. */
-PyObject *fit_covariance(fit *self, int scales, enum covariance_state *state);
+PyObject *fit_covariance(fit *self, double m, int scales, enum covariance_state *state);
 
 /* The parameters, counted from 0, that had no effect on the residuals when the Jacobian
  * was last factored, but for those that equal bounds fix: a new tuple, or NULL. */

@@ -56,7 +56,8 @@ static void store_cov(worker *w, slot *own)
     npy_intp n = own->lm.rows.n, size = n * n;
     double *cov = doubles(b->cov) + own->fit * size;
 
-    if (covariance_of(&own->lm, b->scales_cov, cov, w->cov_work) != COVARIANCE_KNOWN)
+    if (covariance_of(&own->lm.state, own->lm.rows.m, b->scales_cov, cov, w->cov_work)
+        != COVARIANCE_KNOWN)
         fill_nan(cov, size);
 }
 

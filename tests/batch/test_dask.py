@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +13,7 @@ import pytest
 import minpack
 from arrays import Column
 from commands import run
+from functions import killing_once
 from models import decay, decay_jacobian
 
 dask = pytest.importorskip("dask")
@@ -356,30 +354,6 @@ except ImportError as error:
 # More than one process --------------------------------------------------------
 
 
-def deadly(once: Path, t: Any, a: Any, b: Any, c: Any) -> Any:
-    """The decay; but who calls it first is killed, as by a machine out of memory."""
-    try:
-        once.touch(exist_ok=False)
-    except FileExistsError:
-        return decay(t, a, b, c)
-    once.write_text(str(os.getpid()))
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    """Two worker processes."""
-    distributed = pytest.importorskip("distributed")
-    with (
-        dask.config.set({"distributed.worker.daemon": True}),
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        yield client
-
-
 def test_processes_give_the_bits_of_one_batch(client):
     y, lazy = data(40, chunks=(5, M))
     fits = curve_fit_batch(decay, T, lazy, START, sigma=abs(lazy))
@@ -390,7 +364,7 @@ def test_processes_give_the_bits_of_one_batch(client):
 def test_a_worker_that_is_killed_in_mid_run_costs_nothing_but_time(client, tmp_path):
     y, lazy = data(40, chunks=(5, M))
     before = set(client.run(os.getpid).values())
-    f = partial(deadly, tmp_path / "once")
+    f = partial(killing_once, tmp_path / "once", decay)
     (result,) = client.compute((curve_fit_batch(f, T, lazy, START),), sync=True)
     assert int((tmp_path / "once").read_text()) in before
     assert_same(result, at_once(decay, T, y, p0=START), (40,))
