@@ -111,6 +111,26 @@ def test_fits_of_many_points_have_the_bits_that_they_have_alone(points: int) -> 
     ]
 
 
+@pytest.mark.parametrize("points", [64, 65, 200])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("masked", [False, True])
+def test_derivatives_of_many_points_are_those_of_the_fit_alone(
+    points: int, weighted: bool, masked: bool
+) -> None:
+    x = np.linspace(-2.0, 4.0, points)
+    p0 = peaks(20)[1]
+    y = peak(x, *(1.1 * p0).T[:, :, None]) + 0.01 * np.cos(50 * x)
+    rng = np.random.default_rng(6)
+    keep = rng.random(y.shape) > 0.3 * masked
+    sigma = rng.uniform(0.5, 2.0, y.shape) if weighted else np.ones(y.shape)
+    for jac in (peak_jacobian, lambda *a: np.asfortranarray(peak_jacobian(*a))):
+        result = curve_fit_batch(peak, x, y, p0, sigma, True, jac=jac, mask=~keep)
+        assert bits_of_batch(result) == [
+            alone(y[i, k], p0[i], 1 / sigma[i, k], x=x[k], jacobian=True)
+            for i, k in enumerate(keep)
+        ]
+
+
 def test_one_start_serves_all_fits_and_without_one_it_is_guessed() -> None:
     y, _ = peaks(50)
     ones = np.ones((50, 3))
