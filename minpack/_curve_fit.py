@@ -28,6 +28,7 @@ from minpack._options import (
     positive,
     scales,
 )
+from minpack._pairs import two_functions
 from minpack._status import (
     SUCCESS,
     Covariance,
@@ -88,7 +89,7 @@ def curve_fit(
     check_finite: bool | None = None,
     bounds: Any = _UNBOUNDED,
     method: Literal["lm", "trf", "dogbox"] | None = None,
-    jac: str | Callable[..., ArrayLike] | None = None,
+    jac: str | Callable[..., ArrayLike] | Literal[True] | None = None,
     *,
     full_output: Literal[False] = False,
     nan_policy: Literal["raise", "omit"] | None = None,
@@ -107,7 +108,7 @@ def curve_fit(
     check_finite: bool | None = None,
     bounds: Any = _UNBOUNDED,
     method: Literal["lm", "trf", "dogbox"] | None = None,
-    jac: str | Callable[..., ArrayLike] | None = None,
+    jac: str | Callable[..., ArrayLike] | Literal[True] | None = None,
     *,
     full_output: Literal[True],
     nan_policy: Literal["raise", "omit"] | None = None,
@@ -126,7 +127,7 @@ def curve_fit(
     check_finite: bool | None = None,
     bounds: Any = _UNBOUNDED,
     method: Literal["lm", "trf", "dogbox"] | None = None,
-    jac: str | Callable[..., ArrayLike] | None = None,
+    jac: str | Callable[..., ArrayLike] | Literal[True] | None = None,
     *,
     full_output: bool = False,
     nan_policy: Literal["raise", "omit"] | None = None,
@@ -144,7 +145,7 @@ def curve_fit(
     check_finite: bool | None = None,
     bounds: Any = _UNBOUNDED,
     method: Literal["lm", "trf", "dogbox"] | None = None,
-    jac: str | Callable[..., ArrayLike] | None = None,
+    jac: str | Callable[..., ArrayLike] | Literal[True] | None = None,
     *,
     full_output: bool = False,
     nan_policy: Literal["raise", "omit"] | None = None,
@@ -192,10 +193,11 @@ def curve_fit(
         All are names of the one algorithm, which takes bounds too. With bounds, and
         with 'trf' and 'dogbox', ``maxfev`` limits the evaluations that are not for
         differences, and ``nfev`` counts them.
-    jac : callable, compiled function or {'2-point', '3-point', 'cs'}, optional
+    jac : callable, compiled function, True or {'2-point', '3-point', 'cs'}, optional
         ``jac(xdata, p1, ..., pn)`` returns the derivatives of the model, with shape
-        (m, n); their weights are not its affair. The names, and forward differences
-        as the default, are as in `least_squares`.
+        (m, n); their weights are not its affair. True: `f` returns both, a tuple of
+        its values and these derivatives. The names, and forward differences as the
+        default, are as in `least_squares`.
     full_output : bool, optional
         Whether to return all that is known of the fit.
     nan_policy : {'raise', 'omit'}, optional
@@ -363,11 +365,14 @@ def curve_fit(
     bound = None
     if model is not None:
         bound = model.bind_curve(xdata, p0, ydata.size, workers)
+    function = f
+    if jac is True:
+        function, jac = two_functions(f, "f", "jac")
     data = (ydata, p0, sigma, factor)
     flags = (absolute_sigma, check_finite, full_output)
     rest: tuple[Any, ...] = (lower, upper, *flags, user_data, vectorized, *options)
     if bound is None:
-        fit = _minpack.curve_fit(f, xdata, *data, jac, *rest)
+        fit = _minpack.curve_fit(function, xdata, *data, jac, *rest)
         is_exact = has_jacobian or jac == "cs"
     else:
         fit = bound.solve(

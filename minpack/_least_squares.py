@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from minpack._options import (
     scales,
     tolerances,
 )
+from minpack._pairs import two_functions
 from minpack._result import OptimizeResult
 from minpack._status import (
     Info,
@@ -68,7 +69,7 @@ _MESSAGES = {
 def least_squares(
     fun: Callable[..., ArrayLike],
     x0: ArrayLike,
-    jac: str | Callable[..., ArrayLike] = "2-point",
+    jac: str | Callable[..., ArrayLike] | Literal[True] = "2-point",
     bounds: Any = _UNBOUNDED,
     method: str | None = None,
     ftol: float | None = 1e-8,
@@ -108,13 +109,14 @@ def least_squares(
         changed. See the notes for compiled functions.
     x0 : array_like, shape (n,), or number
         The start, within the bounds.
-    jac : {'2-point', '3-point', 'cs'}, callable or compiled function, optional
+    jac : {'2-point', '3-point', 'cs'}, callable, compiled function or True, optional
         How the Jacobian is computed: by forward differences, n calls of `fun` each
         time; by differences of second order, 2n calls; by complex steps, n calls with
         a complex `x`, exact to rounding where `fun` is analytic, for Python functions
         alone; or by
         ``jac(x, *args, **kwargs)``, which returns the dense matrix of shape (m, n):
         entry (i, j) is the derivative of residual i with respect to parameter j.
+        True: `fun` returns both, a tuple of the residuals and this matrix.
     bounds : pair of array_like, or an object with ``lb`` and ``ub``, optional
         The lower and upper bounds, one number or one for each parameter; infinite or
         None for none. A parameter with equal bounds is fixed. A list of pairs (lower,
@@ -336,6 +338,8 @@ def least_squares(
             count = threads(workers)
             bound = fun.bind_residuals(start, tuple(args), kwargs, count)
         fun = fun.function
+    if jac is True:
+        fun, jac = two_functions(fun, "fun", "jac")
     if bound is not None:
 
         def run(fun: Any, exact: Any, m: int) -> Any:

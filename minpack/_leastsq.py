@@ -7,6 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, overload
 
 from minpack import _minpack
+from minpack._pairs import two_functions
 from minpack._status import (
     SUCCESS,
     Info,
@@ -46,7 +47,7 @@ def leastsq(
     func: Callable[..., ArrayLike],
     x0: ArrayLike,
     args: Any = (),
-    Dfun: Callable[..., ArrayLike] | None = None,
+    Dfun: Callable[..., ArrayLike] | Literal[True] | None = None,
     full_output: Literal[False] = False,
     col_deriv: bool = False,
     ftol: float = 1.49012e-8,
@@ -67,7 +68,7 @@ def leastsq(
     func: Callable[..., ArrayLike],
     x0: ArrayLike,
     args: Any = (),
-    Dfun: Callable[..., ArrayLike] | None = None,
+    Dfun: Callable[..., ArrayLike] | Literal[True] | None = None,
     *,
     full_output: Literal[True],
     col_deriv: bool = False,
@@ -88,7 +89,7 @@ def leastsq(
     func: Callable[..., ArrayLike],
     x0: ArrayLike,
     args: Any = (),
-    Dfun: Callable[..., ArrayLike] | None = None,
+    Dfun: Callable[..., ArrayLike] | Literal[True] | None = None,
     full_output: bool = False,
     col_deriv: bool = False,
     ftol: float = 1.49012e-8,
@@ -108,7 +109,7 @@ def leastsq(
     func: Callable[..., ArrayLike],
     x0: ArrayLike,
     args: Any = (),
-    Dfun: Callable[..., ArrayLike] | None = None,
+    Dfun: Callable[..., ArrayLike] | Literal[True] | None = None,
     full_output: bool = False,
     col_deriv: bool = False,
     ftol: float = 1.49012e-8,
@@ -140,10 +141,11 @@ def leastsq(
         The start, of any shape; it is flattened to (n,).
     args : tuple, optional
         More arguments for `func` and `Dfun`. Anything but a tuple is one argument.
-    Dfun : callable or compiled function, optional
+    Dfun : callable, compiled function or True, optional
         ``Dfun(x, *args)`` returns the Jacobian at `x`, with shape (m, n): entry
         (i, j) is the derivative of residual i with respect to parameter j. Without
-        it forward differences are used, n calls of `func` for each Jacobian.
+        it forward differences are used, n calls of `func` for each Jacobian. True:
+        `func` returns both, a tuple of the residuals and this matrix.
     full_output : bool, optional
         Whether to return all that is known of the fit.
     col_deriv : bool, optional
@@ -299,10 +301,13 @@ def leastsq(
         if not has_jacobian and m is None and user_data is None and not vectorized:
             bound = func.bind_residuals(x0, args)
         func = func.function
+    jacobian: Any = Dfun
+    if Dfun is True:
+        func, jacobian = two_functions(func, "func", "Dfun")
     if bound is None:
         rest = (m, user_data, vectorized)
         fit = _minpack.leastsq(
-            func, x0, args, Dfun, full_output, col_deriv, *options, *rest
+            func, x0, args, jacobian, full_output, col_deriv, *options, *rest
         )
     else:
         fit = bound.solve(

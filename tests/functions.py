@@ -58,6 +58,37 @@ def wrapped(call: dict[str, Any], wrap: Callable[[Any], Any]) -> dict[str, Any]:
     return call | {name: wrap(call[name]) for name in ("func", "Dfun") if name in call}
 
 
+class Pair:
+    """A function that returns what two others do, and counts its calls."""
+
+    def __init__(
+        self, values: Callable[..., Any], jacobian: Callable[..., Any]
+    ) -> None:
+        self.functions = values, jacobian
+        self.calls = 0
+
+    def __call__(self, *args: Any) -> Any:
+        self.calls += 1
+        return tuple(function(*args) for function in self.functions)
+
+
+NO_PAIRS: dict[str, Any] = {
+    "an array": np.ones((2, 30)),
+    "a list": [np.ones(30), np.ones((30, 3))],
+    "one thing": (np.ones(30),),
+    "three": (1.0, 2.0, 3.0),
+    "nothing": None,
+}
+
+
+def no_pair(name: str, option: str, answer: Any) -> str:
+    """A pattern of the message about a function that returns `answer` and no pair."""
+    return (
+        f"^{name} must return a tuple of its values and their Jacobian, as "
+        rf"{option}=True says, not (numpy\.)?{type(answer).__name__}$"
+    )
+
+
 COMPILED = ctypes.CFUNCTYPE(
     ctypes.c_int,
     ctypes.c_int,
