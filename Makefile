@@ -45,7 +45,7 @@ $(VENV)/test $(VENV)/demo $(VENV)/bench $(VENV)/lint: $(VENV)/%: $(VENV)/build
 	@echo "Installing what make $* needs into $(VENV)."
 	@$(RUN) -m pip install --quiet --prefer-binary --group $*
 	@test $* != test || $(RUN) -m pip install --quiet --only-binary :all: --group optional \
-		|| echo "No Numba, cffi or Dask for this Python: their tests will be skipped."
+		|| echo "No Numba, cffi, Dask or xarray for this Python: their tests will be skipped."
 	@touch $@
 
 $(VENV)/build: pyproject.toml tools/install-compilers.sh

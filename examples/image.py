@@ -70,7 +70,7 @@ def draw(path: Path, *maps: NDArray) -> None:
 def main() -> None:
     """Make the image, fit, print, draw."""
     true = specimen()
-    a, tau, c = np.moveaxis(true.reshape(-1, 3, 1), 1, 0)
+    a, tau, c = np.moveaxis(true[..., None], 2, 0)
     counts = np.random.default_rng(0).poisson(a * np.exp(-TIME / tau) + c)
     began = time.perf_counter()
     result = curve_fit_batch(
@@ -78,15 +78,14 @@ def main() -> None:
         absolute_sigma=True, bounds=([0, 0.2, 0], [5000, 8, 200]), progress=True,
     )  # fmt: skip
     seconds = time.perf_counter() - began
-    deviation = np.sqrt(np.diagonal(result.cov, axis1=1, axis2=2))
-    is_near = np.abs(result.x - true.reshape(-1, 3)) <= 2 * deviation
-    at_bound = result.active_mask.any(axis=1).sum()
-    print(f"{len(result)} fits, {len(result) / seconds:,.0f} a second")
+    is_near = np.abs(result.x - true) <= 2 * result.stderr
+    at_bound = result.active_mask.any(axis=-1).sum()
+    print(f"{result.ier.size} fits, {result.ier.size / seconds:,.0f} a second")
     print("Within 2 standard deviations of the truth, where 95.4 % should be:")
-    for (name, _), share in zip(NAMES, is_near.mean(axis=0), strict=True):
+    for (name, _), share in zip(NAMES, is_near.mean(axis=(0, 1)), strict=True):
         print(f"  {name:12}{share:.1%}")
     print(f"At a bound: {at_bound}. Failed: {(~result.success).sum()}.")
-    draw(OUTPUT, true, result.x.reshape(true.shape), deviation.reshape(true.shape))
+    draw(OUTPUT, true, result.x, result.stderr)
     print(f"Figure: {OUTPUT.as_posix()}")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from minpack._batch_arguments import (
     check_callable,
     count_argument,
     read_limits,
+    read_options,
 )
 from minpack._batch_broadcasting import check_broadcasting, residual_count, some_fits
 from minpack._batch_data import (
@@ -22,11 +24,14 @@ from minpack._batch_data import (
     data_rows,
     float_array,
     per_fit,
+    points_of_xdata,
+    read_missing,
     real_array,
     shared_or_rows,
     xdata_of_compiled,
 )
 from minpack._batch_run import run_batch
+from minpack._pairs import check_pair
 from minpack._traced.traced import untraced
 
 if TYPE_CHECKING:
@@ -45,9 +50,15 @@ def curve_fit_batch(
     sigma: ArrayLike | None = None,
     absolute_sigma: bool = False,
     bounds: Any = (-np.inf, np.inf),
-    jac: Callable[..., ArrayLike] | None = None,
+    jac: Callable[..., ArrayLike] | Literal[True] | None = None,
     *,
     mask: ArrayLike | None = None,
+    nan_policy: Literal["raise", "omit"] | None = None,
+    check_finite: bool = False,
+    loss: str = "linear",
+    f_scale: float = 1.0,
+    epsfcn: float | None = None,
+    diff_step: ArrayLike | None = None,
     user_data: Any = None,
     maxfev: int = 0,
     ftol: float = 1.49012e-8,
@@ -75,33 +86,49 @@ def curve_fit_batch(
         function (see `curve_fit`) is called for one fit at a time, without Python, on
         all `workers` at once, and for all m points, those that are masked included.
     xdata : array_like
-        Shape (m,) for all fits, or (B, m), a row a fit, of which `f` gets the k rows.
-        A tuple, as of several predictors, is for all fits. Arrays of another shape
-        (..., m), and anything but an array of numbers, are for all fits too. Arrays of
-        numbers are float64 to `f`, those of pandas and others that have one dimension
-        too. A compiled `f` gets the address of its values in float64, or of those of
-        the fit's row.
-    ydata : array_like, shape (B, m)
-        The data, a row a fit. float64 and float32 are read where they are, other
-        types are converted to float64 first.
+        Shape (m,) for all fits, or (..., m), that of `ydata`, a row a fit, of which
+        `f` gets the k rows. A tuple, as of several predictors, is for all fits. Arrays
+        of another shape (..., m), and anything but an array of numbers, are for all
+        fits too. Arrays of numbers are float64 to `f`; those of pandas and others too,
+        if they have one dimension or the shape of `ydata`. A compiled `f` gets the
+        address of its values in float64, or of those of the fit's row.
+    ydata : array_like, shape (..., m)
+        The data, a row a fit. Fits may have any axes: one, (B, m), or those of an
+        image, (rows, columns, m), and then all results have them too. float64 and
+        float32 are read where they are, other types are converted to float64 first.
     p0 : array_like, optional
-        The start: shape (n,) for all fits, or (B, n). By default it follows from the
+        The start: shape (n,) for all fits, or (..., n). By default it follows from the
         bounds, 1 where there are none, and n from them or from the signature of a
         Python `f`.
     sigma : array_like, optional
-        The standard deviations of the data: one number, shape (m,) or (B, m).
+        The standard deviations of the data: one number, shape (m,) or (..., m).
     absolute_sigma : bool, optional
         Whether `sigma` is in the units of the data. Otherwise only its ratios count,
         and `cov` is scaled by the variance of the residuals.
     bounds : pair of array_like, optional
         Lower and upper bounds on the parameters, each one number, of shape (n,) or
-        (B, n); or an object with attributes ``lb`` and ``ub``. None means no bound.
-    jac : callable or compiled function, optional
+        (..., n); or an object with attributes ``lb`` and ``ub``. None means no bound.
+    jac : callable, compiled function or True, optional
         The derivatives: called as `f`, it returns what broadcasts to (k, m, n).
-        Without it forward differences are used. It is compiled where `f` is.
+        Without it forward differences are used. It is compiled where `f` is. True:
+        `f` returns both, a tuple of its values and their derivatives.
     mask : array_like of bool, optional
-        True for points to leave out, shape (m,) or (B, m). They do not count, not
+        True for points to leave out, shape (m,) or (..., m). They do not count, not
         even where they are NaN: the fit is that of the remaining points.
+    nan_policy : {'raise', 'omit'}, optional
+        What to do with points where `ydata`, `sigma` or an `xdata` of numbers is NaN:
+        raise a ValueError, or leave them out, as `mask` does. By default such a fit
+        fails alone.
+    check_finite : bool, optional
+        Whether NaN or infinity in `ydata`, or in an `xdata` of numbers, is an error,
+        unless it is masked.
+    loss, f_scale : optional
+        A robust loss, by its name, and its scale, as for `least_squares`.
+    epsfcn : float, optional
+        The relative error of the values of `f`, from which the steps of differences
+        follow, as for `leastsq`.
+    diff_step : array_like, optional
+        These steps relative to the parameters, one or one for each.
     user_data : ndarray, optional
         For a compiled `f`, and in place of `xdata`: as for `leastsq_batch`.
     maxfev : int, optional
@@ -125,8 +152,9 @@ def curve_fit_batch(
     Returns
     -------
     BatchResult
-        Arrays ``x`` (B, n), ``cov`` (B, n, n), ``cost``, ``nfev``, ``ier``,
-        ``success`` and ``active_mask``, ``traced``, and ``message(i)``.
+        Arrays ``x`` (..., n), ``cov`` (..., n, n), ``stderr``, ``correlation``,
+        ``cost``, ``nfev``, ``ier``, ``success`` and ``active_mask``; ``traced``, and
+        ``message(i)``. An index gives the result of some fits.
 
     Raises
     ------
@@ -141,6 +169,10 @@ def curve_fit_batch(
     A fit that fails raises nothing and leaves the others alone: it has its `ier` (0
     bad input, 9 not finite), and NaN where there is no result. An exception in `f` or
     `jac` ends all of them and passes unchanged.
+
+    `p0`, `sigma`, `mask` and `bounds` broadcast to the fits by NumPy's rules, and so
+    does an `xdata` of as many axes as `ydata`, where these are three or more. Tables of
+    pandas and arrays of xarray are read by place, whatever their labels.
 
     Where there is no `jac`, an `f` from `traced` runs without Python and with its exact
     derivatives. It need not broadcast: it is recorded for one fit.
@@ -166,36 +198,47 @@ def curve_fit_batch(
 
     The standard deviations of the parameters of the first fit:
 
-    >>> errors = np.sqrt(np.diagonal(result.cov[0]))
+    >>> errors = result.stderr[0]
+
+    The same as an image, whose results have its shape:
+
+    >>> image = decay(t, 2.0, 0.7, 0.5) + noise.reshape(20, 50, 50)
+    >>> result = curve_fit_batch(decay, t, image)
+    >>> result.x.shape, result.cov.shape, result[3, 7].x.shape
+    ((20, 50, 3), (20, 50, 3, 3), (3,))
     """
     compiled = _minpack.is_compiled(f, "f")
+    if jac is True:
+        check_pair(f, "f", "jac")
+    elif not compiled and jac is not None:
+        check_callable("jac", jac)
     if not compiled:
         check_callable("f", f)
-        if jac is not None:
-            check_callable("jac", jac)
         if user_data is not None:
             raise TypeError("user_data is for compiled functions: f gets xdata")
     y = real_array("ydata", ydata)
-    if y.ndim != 2:
+    if y.ndim < 2:
         raise ValueError(
-            f"ydata must have a row for each fit, shape (B, m), not {y.shape}"
+            f"ydata must have a row for each fit, shape (..., m), not {y.shape}"
         )
-    count, m = y.shape
+    shape, (*axes, m) = y.shape, y.shape
+    lead, count = tuple(axes), math.prod(axes)
     check_points(m)
-    y = as_floats(y)
+    y = as_floats(y.reshape(count, m))
     limits = read_limits(maxfev, ftol, xtol, gtol)
-    lower, upper, start = bounds_and_start(f, "p0", p0, bounds, count)
+    lower, upper, start = bounds_and_start(f, "p0", p0, bounds, lead)
     n = start.shape[1]
+    options = read_options(loss, f_scale, epsfcn, diff_step, n)
     if m < n:
         raise ValueError(
             f"ydata must have at least as many points in a row as there are "
             f"parameters: it has m = {m} for n = {n}"
         )
-    weights = scale = None
+    weights = scale = errors = None
     if sigma is None and absolute_sigma:
         warn_of_absolute_sigma(stacklevel=2)
     if sigma is not None:
-        scale = per_fit("sigma", float_array("sigma", sigma), count, m)
+        scale = errors = per_fit("sigma", float_array("sigma", sigma), lead, m)
         if scale.strides[0] == 0 and count:
             with np.errstate(divide="ignore"):
                 weights = 1.0 / scale[0].astype(np.float64)
@@ -205,13 +248,17 @@ def curve_fit_batch(
         array = array_of("mask", mask)
         if array.dtype != bool:
             raise TypeError(f"mask must be of booleans, not {array.dtype}")
-        left_out = per_fit("mask", array, count, m, contiguous=True)
-    data = model = None
+        left_out = per_fit("mask", array, lead, m, contiguous=True)
+    data = model = x = None
     if compiled:
-        x, x_rows = None, xdata_of_compiled(xdata, y.shape)
-        data = None if user_data is None else data_rows(user_data, count)
+        x_rows = xdata_of_compiled(xdata, shape)
+        data = None if user_data is None else data_rows(user_data, lead)
     else:
-        x, x_rows = shared_or_rows(xdata, y.shape)
+        x, x_rows = shared_or_rows(xdata, shape)
+        x_rows = None if x_rows is None else x_rows.reshape(count, m)
+    points = points_of_xdata(x, x_rows, m)
+    left_out = read_missing(nan_policy, check_finite, left_out, errors, points, y)
+    if not compiled:
         tried = some_fits(start, lower, upper, left_out, m)
         if tried and trace and jac is None:
             from minpack._traced.batch import trace_curve
@@ -224,9 +271,9 @@ def curve_fit_batch(
             )
     return run_batch(
         f, jac, (x,), start, lower, upper, limits, workers, progress,
-        is_curve=True, m=m, x_rows=x_rows, ydata=y, weights=weights, sigma=scale,
-        mask=left_out, user_data=data, scales_cov=not absolute_sigma,
-        compiled=compiled, model=model,
+        lead=lead, is_curve=True, m=m, x_rows=x_rows, ydata=y, weights=weights,
+        sigma=scale, mask=left_out, user_data=data, scales_cov=not absolute_sigma,
+        compiled=compiled, model=model, **options,
     )  # fmt: skip
 
 
@@ -237,6 +284,10 @@ def leastsq_batch(
     Dfun: Any = None,
     *,
     m: int | None = None,
+    loss: str = "linear",
+    f_scale: float = 1.0,
+    epsfcn: float | None = None,
+    diff_step: ArrayLike | None = None,
     user_data: Any = None,
     maxfev: int = 0,
     ftol: float = 1.49012e-8,
@@ -254,22 +305,26 @@ def leastsq_batch(
     func : callable or compiled function
         ``func(x, rows, *args)`` returns the residuals of k fits, shape (k, m), at
         their parameters `x`, shape (k, n); `rows`, shape (k,), says which fits they
-        are, counted in `x0`. A compiled function (see `leastsq`) is called for one fit
-        at a time, without Python, on all `workers` at once.
-    x0 : array_like, shape (B, n)
-        The starts, a row a fit.
+        are, counted in ``x0.reshape(-1, n)``. A compiled function (see `leastsq`) is
+        called for one fit at a time, without Python, on all `workers` at once.
+    x0 : array_like, shape (..., n)
+        The starts, a row a fit. The results have these axes too.
     args : tuple, optional
         More arguments for `func` and `Dfun`. Anything but a tuple is one argument.
-    Dfun : callable or compiled function, optional
+    Dfun : callable, compiled function or True, optional
         ``Dfun(x, rows, *args)`` returns the derivatives, shape (k, m, n). Without it
-        forward differences are used.
+        forward differences are used. True: `func` returns both, a tuple of the
+        residuals and these derivatives.
     m : int, optional
         The number of residuals of a fit. It is needed for a compiled function; for
         others `func` is called for the first fit alone to find it.
+    loss, f_scale, epsfcn, diff_step : optional
+        As for `curve_fit_batch`.
     user_data : ndarray, optional
         For a compiled function: an array with a row for each fit, the address of
-        which is the function's last argument. A row is all that an index of the first
-        axis leaves, and contiguous. Use ``np.broadcast_to`` where all fits share one.
+        which is the function's last argument. A row is all that an index of the axes
+        of the fits leaves, and contiguous. Use ``np.broadcast_to`` where all fits
+        share one.
     maxfev : int, optional
         Evaluations after which a fit stops; 0 means 200 (n + 1), or 100 (n + 1) with
         `Dfun`. With bounds, as in `least_squares`, those for differences do not
@@ -278,7 +333,7 @@ def leastsq_batch(
         As for `leastsq`.
     bounds : pair of array_like, optional
         Lower and upper bounds on the parameters, each one number, of shape (n,) or
-        (B, n); or an object with attributes ``lb`` and ``ub``. None means no bound.
+        (..., n); or an object with attributes ``lb`` and ``ub``. None means no bound.
     workers : int, optional
         Threads that share the fits. The functions are called from all of them at the
         same time. By default as many as there are processors and enough fits for, and
@@ -293,8 +348,7 @@ def leastsq_batch(
     Returns
     -------
     BatchResult
-        Arrays ``x`` (B, n), ``cov`` (B, n, n), ``cost``, ``nfev``, ``ier``,
-        ``success`` and ``active_mask``, ``traced``, and ``message(i)``.
+        As from `curve_fit_batch`.
 
     Raises
     ------
@@ -330,16 +384,20 @@ def leastsq_batch(
      [4. 2. 3.]]
     """
     start = real_array("x0", x0)
-    if start.ndim != 2 or start.shape[1] == 0:
+    if start.ndim < 2 or start.shape[-1] == 0:
         raise ValueError(
-            "x0 must have a row of one number or more for each fit, shape (B, n), not "
-            f"{start.shape}"
+            "x0 must have a row of one number or more for each fit, shape (..., n), "
+            f"not {start.shape}"
         )
-    count, n = start.shape
-    lower, upper, start = bounds_and_start(None, "x0", start, bounds, count)
+    lead, n = start.shape[:-1], start.shape[-1]
+    count = math.prod(lead)
+    lower, upper, start = bounds_and_start(None, "x0", start, bounds, lead)
+    options = read_options(loss, f_scale, epsfcn, diff_step, n)
     limits = read_limits(maxfev, ftol, xtol, gtol)
     extra = args if isinstance(args, tuple) else (args,)
     compiled = _minpack.is_compiled(func, "func")
+    if Dfun is True:
+        check_pair(func, "func", "Dfun")
     data = model = None
     if compiled:
         if extra:
@@ -351,16 +409,16 @@ def leastsq_batch(
                 "m is needed: a compiled func does not tell how many residuals it "
                 "computes"
             )
-        data = None if user_data is None else data_rows(user_data, count)
+        data = None if user_data is None else data_rows(user_data, lead)
     else:
         check_callable("func", func)
-        if Dfun is not None:
+        if Dfun is not None and Dfun is not True:
             check_callable("Dfun", Dfun)
         if user_data is not None:
             raise TypeError("user_data is for compiled functions: use args")
         given, func = func, untraced(func)
         if m is None:
-            m = residual_count(func, start, extra) if count else n
+            m = residual_count(func, start, extra, Dfun is True) if count else n
         if trace and Dfun is None and count:
             from minpack._traced.batch import trace_residuals
 
@@ -373,6 +431,6 @@ def leastsq_batch(
         )
     return run_batch(
         func, Dfun, extra, start, lower, upper, limits, workers, progress,
-        is_curve=False, m=m, user_data=data, scales_cov=False, compiled=compiled,
-        model=model,
+        lead=lead, is_curve=False, m=m, user_data=data, scales_cov=False,
+        compiled=compiled, model=model, **options,
     )  # fmt: skip

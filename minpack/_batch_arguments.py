@@ -16,11 +16,16 @@ from minpack._arguments import (
     start_within,
 )
 from minpack._batch_data import INT_MAX, check_size, float_array, per_fit, real_array
+from minpack._options import positive
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from minpack._batch_data import Shape
+
     Array = NDArray[Any]
+
+_LOSSES = ("linear", "soft_l1", "huber", "cauchy", "arctan")
 
 
 def check_callable(name: str, function: Any) -> None:
@@ -45,26 +50,52 @@ def count_argument(name: str, value: Any) -> int:
     return number
 
 
+def number_argument(name: str, value: Any) -> float:
+    try:
+        return math.copysign(value, value)  # unlike float, it takes no text
+    except TypeError:
+        raise TypeError(
+            f"{name} must be a real number, not {type(value).__name__}"
+        ) from None
+    except OverflowError:
+        raise OverflowError(f"{name} is too large for float64") from None
+
+
+def read_options(
+    loss: Any, f_scale: Any, epsfcn: Any, diff_step: Any, n: int
+) -> dict[str, Any]:
+    """Read the loss of fits of n parameters, and how they take differences."""
+    if not isinstance(loss, str) or loss not in _LOSSES:
+        raise (ValueError if isinstance(loss, str) else TypeError)(
+            f"loss must be one of the names {', '.join(_LOSSES)}, not {loss!r}: in a "
+            "batch it is no function"
+        )
+    scale = number_argument("f_scale", f_scale)
+    if not 0 < scale < math.inf:
+        raise ValueError(f"f_scale must be a positive number, not {f_scale}")
+    return {
+        "loss": loss,
+        "f_scale": scale,
+        "epsfcn": None if epsfcn is None else number_argument("epsfcn", epsfcn),
+        "diff_step": None if diff_step is None else positive("diff_step", diff_step, n),
+    }
+
+
 def read_limits(maxfev: int, ftol: float, xtol: float, gtol: float) -> dict[str, Any]:
     limits = {"ftol": ftol, "xtol": xtol, "gtol": gtol}
     for name, value in limits.items():
-        try:
-            limits[name] = math.copysign(value, value)  # unlike float, it takes no text
-        except TypeError:
-            raise TypeError(
-                f"{name} must be a real number, not {type(value).__name__}"
-            ) from None
-        except OverflowError:
-            raise OverflowError(f"{name} is too large for float64") from None
+        limits[name] = number_argument(name, value)
         if not limits[name] >= 0:
             raise ValueError(f"{name} must not be negative, but is {value}")
     return {"maxfev": max(count_argument("maxfev", maxfev), 0), **limits}
 
 
 def bounds_and_start(
-    f: Any, name: str, p0: Any, bounds: Any, count: int
+    f: Any, name: str, p0: Any, bounds: Any, lead: Shape
 ) -> tuple[Array | None, Array | None, Array]:
     """Return the bounds, shape (B, n) or None, and a new array of starts, (B, n).
+
+    `lead` is the shape that the B fits have.
 
     What all fits share is an error where it is wrong; what is a fit's own is left to
     the fit.
@@ -86,19 +117,14 @@ def bounds_and_start(
         )
     check_size(name + " must hold at most {} parameters, not {}", n)
     lower, upper = (
-        per_fit(f"the {side} bounds", bound, count, n, contiguous=True)
+        per_fit(f"the {side} bounds", bound, lead, n, contiguous=True)
         for side, bound in (("lower", low), ("upper", high))
     )
-    if p0 is None:
-        start = start_within(lower, upper)
-    if start.shape not in ((n,), (count, n)):
-        raise ValueError(
-            f"p0 must be of shape ({n},) or a row a fit, ({count}, {n}), not "
-            f"{start.shape}"
-        )
-    if low.ndim < 2 and high.ndim < 2 and count:
-        _check_shared(lower[0], upper[0], start if p0 is not None else None)
-    starts = np.array(np.broadcast_to(start, (count, n)), np.float64, order="C")
+    own = p0 is not None
+    rows = per_fit(name, start, lead, n) if own else start_within(lower, upper)
+    if low.ndim < 2 and high.ndim < 2 and len(lower):
+        _check_shared(lower[0], upper[0], start if own else None)
+    starts = np.array(rows, np.float64, order="C")
     if np.isneginf(low).all() and np.isposinf(high).all():
         return None, None, starts
     return lower, upper, starts

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from minpack._batch_data import check_size, is_real
+from minpack._pairs import pair_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Literal
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -25,9 +27,12 @@ _ADVICE = (
 )
 
 
-def residual_count(func: Any, start: Array, extra: tuple[Any, ...]) -> int:
+def residual_count(
+    func: Any, start: Array, extra: tuple[Any, ...], is_pair: bool
+) -> int:
     """Call `func` for the first fit alone, and count its residuals."""
-    values = _values(func(start[:1].copy(), np.zeros(1, dtype=np.intp), *extra))
+    answer = func(start[:1].copy(), np.zeros(1, dtype=np.intp), *extra)
+    values = _values(pair_of(answer, "func", "Dfun")[0] if is_pair else answer)
     if not is_real(values.dtype):  # the first call of the batch says what is wrong
         return int(start.shape[1])
     if values.ndim != 2 or len(values) != 1:
@@ -55,7 +60,7 @@ def some_fits(
 
 def check_broadcasting(
     f: Callable[..., ArrayLike],
-    jac: Callable[..., ArrayLike] | None,
+    jac: Callable[..., ArrayLike] | Literal[True] | None,
     x: Any,
     x_rows: Array | None,
     start: Array,
@@ -63,7 +68,7 @@ def check_broadcasting(
     upper: Array | None,
     fits: list[int],
     m: int,
-) -> tuple[Callable[..., ArrayLike], Callable[..., ArrayLike] | None]:
+) -> tuple[Callable[..., ArrayLike], Callable[..., ArrayLike] | Literal[True] | None]:
     """Compare one call for some fits with a call for each of them.
 
     Nothing is evaluated but what the fits will evaluate, or nearly so. Return the
@@ -80,24 +85,48 @@ def check_broadcasting(
     if jac is None and len(fits) > 1 and (points == points[0]).all():
         bounds = None if lower is None or upper is None else (lower[fits], upper[fits])
         points = _steps_apart(points, bounds, _values(f(all_x[0], *points[0])))
-    checked: list[Any] = []
-    for name, function, shape in (("f", f, (m,)), ("jac", jac, (m, n))):
-        if function is not None:
-            singles = [
-                _values(function(*each)).copy()
-                for each in zip(all_x, *points.T, strict=True)
-            ]
-            columns = points.T[:, :, None].copy()  # which the function may change
-            try:
-                together = function(many_x, *columns)
-            except Exception as error:
-                error.add_note(f"{name} fails for {len(fits)} fits at once. {_ADVICE}")
-                raise
-            every = list(range(len(fits)))
-            if not _compare(name, together, singles, every, (len(fits), *shape)):
-                function = _Compared(name, function, x_rows is not None, shape)
-        checked.append(function)
-    return checked[0], checked[1]
+    of_f, of_jac = _Part("f", (m,)), _Part("jac", (m, n))
+
+    def check(function: Any, *parts: _Part) -> Any:
+        singles = [
+            _answers(function(*each), parts)
+            for each in zip(all_x, *points.T, strict=True)
+        ]
+        columns = points.T[:, :, None].copy()  # which the function may change
+        try:
+            together = function(many_x, *columns)
+        except Exception as error:
+            name = parts[0].name
+            error.add_note(f"{name} fails for {len(fits)} fits at once. {_ADVICE}")
+            raise
+        every = list(range(len(fits)))
+        if _compare(parts, _answers(together, parts), singles, every, len(fits)):
+            return function
+        return _Compared(function, x_rows is not None, parts)
+
+    if jac is True:
+        return check(f, of_f, of_jac), True
+    return check(f, of_f), None if jac is None else check(jac, of_jac)
+
+
+class _Part(NamedTuple):
+    """What a function returns, or one of the two things."""
+
+    name: str
+    shape: tuple[int, ...]  # for one fit
+
+
+def _answers(answer: Any, parts: tuple[_Part, ...]) -> list[Array]:
+    """Return what a function has returned as arrays of their own."""
+    pieces = pair_of(answer, "f", "jac") if len(parts) == 2 else (answer,)
+    return [_values(piece).copy() for piece in pieces]
+
+
+def _own(answer: Any) -> Any:
+    """Copy what may be the function's own memory."""
+    if isinstance(answer, tuple):
+        return tuple(map(_own, answer))
+    return answer.copy() if isinstance(answer, np.ndarray) else answer
 
 
 def _values(answer: Any) -> Array:
@@ -136,15 +165,13 @@ class _Compared:
 
     def __init__(
         self,
-        name: str,
         function: Callable[..., ArrayLike],
         has_rows: bool,
-        shape: tuple[int, ...],
+        parts: tuple[_Part, ...],
     ) -> None:
-        self.name = name
         self.function = function
         self.has_rows = has_rows
-        self.shape = shape
+        self.parts = parts
         self.tries = _TRIES
 
     def __call__(self, x: Any, *columns: Array) -> ArrayLike:
@@ -155,14 +182,15 @@ class _Compared:
         together = self.function(x, *columns)
         if len(rows) > 1:
             self.tries -= 1
-            if isinstance(together, np.ndarray):  # maybe the model's own memory
-                together = together.copy()
+            together = _own(together)
+            answers = _answers(together, self.parts)
             singles = [
-                _values(self.function(x[k] if self.has_rows else x, *points[k])).copy()
+                _answers(
+                    self.function(x[k] if self.has_rows else x, *points[k]), self.parts
+                )
                 for k in rows
             ]
-            shape = (len(points), *self.shape)
-            if _compare(self.name, together, singles, rows, shape):
+            if _compare(self.parts, answers, singles, rows, len(points)):
                 self.tries = 0
         return together
 
@@ -177,17 +205,32 @@ def _far_apart(points: Array) -> list[int]:
 
 
 def _compare(
+    parts: tuple[_Part, ...],
+    together: list[Array],
+    singles: list[list[Array]],
+    rows: list[int],
+    count: int,
+) -> bool:
+    """Raise where rows of a call for `count` fits are not what single fits have.
+
+    Return whether rows that are mixed up would have been seen, so far apart are they.
+    """
+    ones = zip(*singles, strict=True)
+    clear = [
+        _compare_part(part.name, values, list(one), rows, (count, *part.shape))
+        for part, values, one in zip(parts, together, ones, strict=True)
+    ]
+    return all(clear)
+
+
+def _compare_part(
     name: str,
-    together: ArrayLike,
+    values: Array,
     singles: list[Array],
     rows: list[int],
     shape: tuple[int, ...],
 ) -> bool:
-    """Raise where rows of a call for k fits, (k, m...), are not what single fits have.
-
-    Return whether rows that are mixed up would have been seen, so far apart are they.
-    """
-    values = _values(together)
+    """Compare rows of values (k, m) or derivatives (k, m, n), as `_compare` does."""
     if not all(is_real(each.dtype) for each in (values, *singles)):
         return True  # the first call of the batch says what is wrong
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from minpack._status import SUCCESS, Info, message
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 _BAD_FIT = (
@@ -18,30 +21,35 @@ _BAD_FIT = (
 
 
 class BatchResult:
-    """What came of a batch of B fits of n parameters: an array for each quantity.
+    """What came of a batch of fits of n parameters: an array for each quantity.
+
+    The first axes of each array, ``...``, are those of the fits, (B,) or as the data
+    have them. An index of them gives the results of some fits, ``result[3, 5]`` or
+    ``result[~result.success]``, that of one fit in arrays of shape () and (n,).
 
     Attributes
     ----------
-    x : ndarray, shape (B, n)
+    x : ndarray, shape (..., n)
         The parameters: of the solution, or the best point found if there is none. NaN
         where no point with finite residuals was found.
-    cov : ndarray, shape (B, n, n)
+    cov : ndarray, shape (..., n, n)
         The covariance of the parameters, for `leastsq_batch` the inverse of
         ``J.T @ J``, as from `curve_fit`: a parameter that ends on a bound has the
         error that it would have without, and those that equal bounds fix have zeros.
         NaN where J is singular, where the fit has failed, and where the points are as
         many as the parameters and their errors are not known.
-    cost : ndarray, shape (B,)
-        Half the sum of the squares of the residuals at `x`; NaN where `x` is.
-    nfev : ndarray of int, shape (B,)
+    cost : ndarray, shape (...)
+        Half the sum of the squares of the residuals at `x`, or what a loss makes of
+        it; NaN where `x` is.
+    nfev : ndarray of int, shape (...)
         The number of evaluations of the fit's residuals; with bounds, of those that
         are not for differences.
-    ier : ndarray of int, shape (B,)
+    ier : ndarray of int, shape (...)
         Why each fit ended: the numbers of `leastsq`. Negative: what a compiled
         function returned to stop the fit.
-    success : ndarray of bool, shape (B,)
+    success : ndarray of bool, shape (...)
         Where there is a solution: `ier` is 1 to 4.
-    active_mask : ndarray of int, shape (B, n)
+    active_mask : ndarray of int, shape (..., n)
         -1 or 1 where a parameter is at its lower or upper bound, else 0.
     traced : bool
         Whether the fits ran without Python, by a record of the function.
@@ -68,19 +76,98 @@ class BatchResult:
         self.traced = traced
         self._limits = limits
 
-    def message(self, i: int) -> str:
-        """Say why fit `i` ended."""
-        info = int(self.ier[i])
+    @property
+    def stderr(self) -> NDArray[np.float64]:
+        """The standard errors of the parameters, (..., n): NaN where `cov` is."""
+        errors: NDArray[np.float64] = np.sqrt(np.diagonal(self.cov, 0, -2, -1))
+        return errors
+
+    @property
+    def correlation(self) -> NDArray[np.float64]:
+        """The correlations of the parameters, (..., n, n).
+
+        NaN where `cov` is, and with a parameter that equal bounds fix.
+        """
+        errors = self.stderr
+        with np.errstate(all="ignore"):
+            matrix = self.cov / errors[..., :, None] / errors[..., None, :]
+            diagonal = np.arange(errors.shape[-1])
+            matrix[..., diagonal, diagonal] = errors / errors
+        return matrix
+
+    def message(self, i: int | tuple[int, ...] = ()) -> str:
+        """Say why fit `i` ended; `i` is an index of `ier`."""
+        info = self.ier[i]
+        if np.ndim(info):
+            raise TypeError(
+                f"message takes the index of one fit, {self.ier.ndim} integers, not "
+                f"{i!r}"
+            )
+        return self._message_of(int(info))
+
+    def _message_of(self, info: int) -> str:
         return _BAD_FIT if info == Info.BAD_INPUT else message(info, **self._limits)
 
     def __len__(self) -> int:
-        """Return the number of fits."""
+        """Return the length of the first axis of the fits."""
         return len(self.ier)
 
-    def __repr__(self) -> str:
-        """Return how many fits there are and how many have a solution."""
-        count, n = self.x.shape
+    def __getitem__(self, index: Any) -> BatchResult:
+        """Return the results of some fits, by an index of `ier`."""
+        of_fits = index if isinstance(index, tuple) else (index,)
+        if not any(part is Ellipsis for part in of_fits):
+            of_fits = (*of_fits, Ellipsis)
+        ier = self.ier[of_fits]  # an IndexError where it is none of the fits
+        of_rows = (*of_fits, slice(None))
+        return BatchResult(
+            self.x[of_rows],
+            self.cov[(*of_rows, slice(None))],
+            self.cost[of_fits],
+            self.nfev[of_fits],
+            ier,
+            self.active_mask[of_rows],
+            self._limits,
+            self.traced,
+        )
+
+    def __iter__(self) -> Iterator[BatchResult]:
+        """Return the results along the first axis of the fits, one after the other."""
+        return (self[i] for i in range(len(self)))
+
+    def _endings(self) -> list[tuple[int, int]]:
+        """Return why fits ended and how many, the most frequent first."""
+        codes, counts = np.unique(self.ier, return_counts=True)
+        found = zip(codes.tolist(), counts.tolist(), strict=True)
+        return sorted(found, key=lambda each: -each[1])
+
+    def _summary(self) -> str:
+        shape, count = self.ier.shape, self.ier.size
+        fits = "1 fit" if count == 1 else f"{count} fits"
+        if len(shape) > 1:
+            fits = f"{' x '.join(map(str, shape))} fits"
         return (
-            f"<BatchResult: {count} fits of {n} parameters, "
-            f"{np.count_nonzero(self.success)} converged>"
+            f"{fits} of {self.x.shape[-1]} parameters, "
+            f"{np.count_nonzero(self.success)} converged"
+        )
+
+    def __repr__(self) -> str:
+        """Return how many fits there are, how many have failed and why."""
+        failed = [each for each in self._endings() if each[0] not in SUCCESS]
+        lines = [
+            f"\n  {count} failed, ier {info}: {self._message_of(info)}"
+            for info, count in failed
+        ]
+        return f"<BatchResult: {self._summary()}{''.join(lines)}>"
+
+    def _repr_html_(self) -> str:
+        """Return the same as a table, for notebooks."""
+        rows = [
+            f"<tr><td>{count}</td><td>{info}</td><td style='text-align: left'>"
+            f"{html.escape(self._message_of(info))}</td></tr>"
+            for info, count in self._endings()
+        ]
+        return (
+            f"<table><caption>{html.escape(self._summary())}</caption>"
+            "<thead><tr><th>fits</th><th>ier</th><th>why they ended</th></tr></thead>"
+            f"<tbody>{''.join(rows)}</tbody></table>"
         )

@@ -43,12 +43,15 @@ def run_batch(
     workers: int | None,
     progress: bool,
     *,
+    lead: tuple[int, ...],
     m: int,
     compiled: bool = False,
     model: Model | None = None,
     **options: Any,
 ) -> BatchResult:
-    """Run a batch; `x` holds the starts, and then the results.
+    """Run a batch of fits that have the shape `lead`.
+
+    `x` (B, n) holds the starts, and then the results.
 
     A `model` that has been traced takes the place of the functions.
     """
@@ -90,10 +93,11 @@ def run_batch(
         _minpack.batch_work(batch)
     else:
         _work_in_threads(batch, count, first, workers, progress)
-    active_mask = results.pop("active")
-    return BatchResult(
-        **results, active_mask=active_mask, limits=limits, traced=model is not None
-    )
+    results["active_mask"] = results.pop("active")
+    shaped = {
+        name: each.reshape(*lead, *each.shape[1:]) for name, each in results.items()
+    }
+    return BatchResult(**shaped, limits=limits, traced=model is not None)
 
 
 def _chunk(m: int, n: int) -> int:

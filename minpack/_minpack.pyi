@@ -128,7 +128,7 @@ class _Batch:
 def batch(
     *,
     func: Any,  # may be a _Program
-    Dfun: Any,  # or None; of a _Program itself
+    Dfun: Any,  # or None; of a _Program itself; True: func returns a pair
     args: tuple[Any, ...],  # of a curve (xdata,); of a _Program arrays (B, ...) of data
     is_curve: bool,
     m: int,
@@ -157,6 +157,10 @@ def batch(
     gtol: float,
     maxfev: int,
     trials_only: bool,  # nfev and maxfev do not count differences
+    loss: str,
+    f_scale: float,
+    epsfcn: float | None,
+    diff_step: _Vector | None,  # (n,)
 ) -> _Batch:
     """Make what the workers of a batch of fits share."""
 

@@ -287,6 +287,20 @@ def batch_derivatives(t: Any, a: Any, b: Any) -> Any:
     return np.stack([-b * t * e, e], axis=-1)
 
 
+def pair_of_batch(t: Any, a: Any, b: Any) -> Any:
+    return b * np.exp(-a * t), batch_derivatives(t, a, b)
+
+
+def pair_of_lists(t: Any, a: Any, b: Any) -> Any:
+    values, derivatives = pair_of_batch(t, a, b)
+    return values.tolist(), derivatives.tolist()
+
+
+def pair_at_first() -> Callable[..., Any]:
+    calls = itertools.count(1)
+    return lambda *args: pair_of_batch(*args)[: 2 if next(calls) < 7 else 1]
+
+
 def in_the_end(function: Callable[..., Any]) -> Callable[..., Any]:
     """A model that is `function` once the batch is under way."""
     calls = itertools.count(1)
@@ -301,6 +315,10 @@ BATCHES: dict[str, Callable[[], Call]] = {
     "model": batch,
     "sigma, jac": lambda: batch(sigma=np.ones(10), jac=batch_derivatives),
     "mask, bounds": lambda: batch(mask=np.arange(10) > 8, bounds=(0, 2)),
+    "a loss": lambda: batch(loss="huber", f_scale=0.1, diff_step=1e-6),
+    "pairs": lambda: batch(f=pair_of_batch, jac=True),
+    "pairs in lists": lambda: batch(f=pair_of_lists, jac=True),
+    "no pair": lambda: batch(f=pair_at_first(), jac=True),
     "x of its own": lambda: batch(xdata=np.linspace(np.zeros(3), 4, 10, axis=1)),
     "values in lists": lambda: batch(f=lambda t, a, b: (b - a * t).tolist()),
     "values in float32": lambda: batch(f=lambda t, a, b: np.float32(b - a * t)),

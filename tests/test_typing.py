@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minpack import (
+    BatchResult,
     OptimizeResult,
     curve_fit,
     curve_fit_batch,
@@ -123,3 +124,36 @@ def test_the_arrays_of_a_batch_have_types() -> None:
         assert dtypes(batch.x, batch.cov, batch.cost) == {np.dtype(float)}
         assert dtypes(batch.nfev, batch.ier, batch.active_mask) == {np.dtype(np.intc)}
         assert dtypes(batch.success) == {np.dtype(bool)}
+        assert_type(batch.stderr, Vector)
+        assert_type(batch.correlation, Vector)
+        assert dtypes(batch.stderr, batch.correlation) == {np.dtype(float)}
+        assert_type(batch[0], BatchResult)
+        assert_type(batch[~batch.success], BatchResult)
+        assert_type(list(batch), list[BatchResult])
+        assert_type(batch.message((0,)), str)
+        assert {type(each) for each in (batch[0], *batch)} == {BatchResult}
+
+
+def test_functions_that_return_pairs_have_types() -> None:
+    def both(p: Vector) -> tuple[Vector, Vector]:
+        return residuals(p), derivatives(p)
+
+    def model(t: Vector, a: Any, b: Any) -> tuple[Vector, Vector]:
+        return line(t, a, b), np.stack(
+            np.broadcast_arrays(t, np.ones_like(t * a)), axis=-1
+        )
+
+    def rows(p: Vector, rows: NDArray[np.intp]) -> tuple[Vector, Vector]:
+        return rows_of_residuals(p, rows), np.tile(derivatives(p), (len(p), 1, 1))
+
+    x, _ = leastsq(both, [1, 1], Dfun=True)
+    assert_type(x, Vector)
+    popt, _ = curve_fit(model, T, Y, jac=True)
+    assert_type(popt, Vector)
+    assert_type(least_squares(both, [1, 1], True).x, Vector)
+    batches = (
+        curve_fit_batch(model, T, [Y, Y], jac=True),
+        leastsq_batch(rows, [[1, 1], [2, 2]], Dfun=True),
+    )
+    for found in (x, popt, *(batch.x for batch in batches)):
+        np.testing.assert_allclose(found, np.broadcast_to([2.0, 1.0], found.shape))

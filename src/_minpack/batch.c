@@ -3,6 +3,7 @@
 #include <fenv.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "worker.h"
 
 static const char CAPSULE[] = "minpack.batch";
@@ -24,6 +25,8 @@ static void batch_free(PyObject *capsule)
     Py_XDECREF(b->lower);
     Py_XDECREF(b->upper);
     Py_XDECREF(b->data);
+    Py_XDECREF(b->diff_step);
+    loss_clear(&b->loss);
     Py_XDECREF(b->x);
     Py_XDECREF(b->cov);
     Py_XDECREF(b->cost);
@@ -85,25 +88,28 @@ static int take_program(batch *b)
 static int take_functions(batch *b, PyObject *func, PyObject *Dfun)
 {
     b->analytic = Dfun != Py_None;
+    b->is_pair = Dfun == Py_True;
     b->func = Py_NewRef(func);
     b->Dfun = Py_NewRef(Dfun);
     b->program = program_of(func);
     if (b->program != NULL)
         return take_program(b);
-    b->is_compiled = compiled_take_both(&b->residuals, func, b->is_curve ? "f" : "func",
-                                        &b->jacobian, Dfun, b->is_curve ? "jac" : "Dfun");
+    b->is_compiled =
+        compiled_take_both(&b->residuals, func, b->is_curve ? "f" : "func", &b->jacobian,
+                           b->is_pair ? Py_None : Dfun, b->is_curve ? "jac" : "Dfun");
     return b->is_compiled < 0 ? -1 : 0;
 }
 
 PyObject *batch_new(PyObject *module, PyObject *args, PyObject *keywords)
 {
     static char *names[] = {
-        "func",  "Dfun",    "args",  "is_curve", "m",           "chunk",  "x_rows",
-        "ydata", "weights", "sigma", "mask",     "lower",       "upper",  "user_data",
-        "x",     "cov",     "cost",  "nfev",     "ier",         "active", "scales_cov",
-        "ftol",  "xtol",    "gtol",  "maxfev",   "trials_only", NULL,
+        "func",   "Dfun",      "args",  "is_curve", "m",           "chunk",  "x_rows",
+        "ydata",  "weights",   "sigma", "mask",     "lower",       "upper",  "user_data",
+        "x",      "cov",       "cost",  "nfev",     "ier",         "active", "scales_cov",
+        "ftol",   "xtol",      "gtol",  "maxfev",   "trials_only", "loss",   "f_scale",
+        "epsfcn", "diff_step", NULL,
     };
-    PyObject *func, *Dfun, *extra, *capsule = NULL;
+    PyObject *func, *Dfun, *extra, *loss, *f_scale, *epsfcn, *capsule = NULL;
     batch *b = PyMem_Calloc(1, sizeof *b);
 
     (void)module;
@@ -118,21 +124,28 @@ PyObject *batch_new(PyObject *module, PyObject *args, PyObject *keywords)
     lm_rows *rows = &b->fit.rows;
     lm_defaults(&b->fit, 0, 0);
     if (!PyArg_ParseTupleAndKeywords(
-            args, keywords, "OOO!piiO&O&O&O&O&O&O&O&O&O&O&O&O&O&pdddip", names, &func,
-            &Dfun, &PyTuple_Type, &extra, &b->is_curve, &rows->m, &b->chunk,
+            args, keywords, "OOO!piiO&O&O&O&O&O&O&O&O&O&O&O&O&O&pdddipOOOO&", names,
+            &func, &Dfun, &PyTuple_Type, &extra, &b->is_curve, &rows->m, &b->chunk,
             array_or_none, &b->x_rows, array_or_none, &b->ydata, array_or_none,
             &b->weights, array_or_none, &b->sigma, array_or_none, &b->mask, array_or_none,
             &b->lower, array_or_none, &b->upper, array_or_none, &b->data, array_or_none,
             &b->x, array_or_none, &b->cov, array_or_none, &b->cost, array_or_none,
             &b->nfev, array_or_none, &b->ier, array_or_none, &b->active, &b->scales_cov,
-            &s->ftol, &s->xtol, &s->gtol, &s->maxfev, &b->fit.differences.uncounted))
+            &s->ftol, &s->xtol, &s->gtol, &s->maxfev, &b->fit.differences.uncounted,
+            &loss, &f_scale, &epsfcn, array_or_none, &b->diff_step))
         goto fail;
     b->args = Py_NewRef(extra);
-    if (take_functions(b, func, Dfun) < 0)
+    if (take_functions(b, func, Dfun) < 0 || loss_init(&b->loss, loss, f_scale) < 0)
+        goto fail;
+    b->has_epsfcn = epsfcn != Py_None;
+    if (b->has_epsfcn && real_argument(epsfcn, "epsfcn", &b->fit.differences.epsfcn) < 0)
         goto fail;
     rows->n = (int)PyArray_DIM(b->x, 1);
     rows->ldfjac = rows->m;
-    rows->defers = !b->analytic;
+    rows->weighted = rows->keeps = !is_linear(&b->loss);
+    rows->defers = !b->analytic && !rows->keeps;
+    if (b->diff_step != NULL)
+        b->fit.differences.diff_step = doubles(b->diff_step);
     if (b->lower != NULL) { /* each fit has its own; until then for lm_lay_out */
         s->lower = doubles(b->lower);
         s->upper = doubles(b->upper);

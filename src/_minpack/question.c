@@ -98,6 +98,36 @@ static int take_answer(answer *a, PyObject *object, const question *q, int ndim,
     return -1;
 }
 
+/* (values, Jacobian), stolen: the values to *a, the Jacobian to w->derivatives_too. */
+static int take_pair(worker *w, PyObject *pair, const npy_intp *shape, answer *a)
+{
+    int broadcasts = w->batch->is_curve, status = -1;
+
+    if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
+        PyErr_Format(
+            PyExc_TypeError,
+            "%s must return a tuple of its values and their Jacobian, as %s=True "
+            "says, not %s",
+            w->residuals.function.name, broadcasts ? "jac" : "Dfun",
+            Py_TYPE(pair)->tp_name);
+        goto done;
+    }
+    PyObject *values = Py_NewRef(PyTuple_GET_ITEM(pair, 0));
+    PyObject *derivatives = Py_NewRef(PyTuple_GET_ITEM(pair, 1));
+    status = take_answer(a, values /* steals */, &w->residuals, 2, shape, broadcasts);
+    if (status < 0) {
+        Py_DECREF(derivatives);
+        goto done;
+    }
+    status = take_answer(&w->derivatives_too, derivatives /* steals */, &w->jacobian, 3,
+                         shape, broadcasts);
+    if (status < 0)
+        Py_CLEAR(a->array);
+done:
+    Py_DECREF(pair);
+    return status;
+}
+
 void question_init(question *q, const batch *b, PyObject *callable, const char *name)
 {
     q->function.callable = callable;
@@ -129,5 +159,7 @@ int question_ask(question *q, worker *w, int count, int is_jacobian, answer *a)
         (size_t)q->nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL); /* new */
     if (object == NULL)
         return -1;
+    if (b->is_pair)
+        return take_pair(w, object /* steals */, shape, a);
     return take_answer(a, object /* steals */, q, 2 + is_jacobian, shape, b->is_curve);
 }

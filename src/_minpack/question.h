@@ -33,7 +33,7 @@ void question_init(question *self, const struct batch *b, PyObject *callable,
 void question_clear(question *self);
 
 /* Call the function for `count` fits: those of worker->asking, at their trial points or,
- * for a Jacobian, at x. */
+ * for a Jacobian, at x. A pair's Jacobian goes to worker->derivatives_too. */
 int question_ask(question *self, struct worker *w, int count, int is_jacobian, answer *a);
 
 #endif

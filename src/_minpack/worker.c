@@ -61,6 +61,24 @@ static void store_cov(worker *w, slot *own)
         fill_nan(cov, size);
 }
 
+/* Whether the fit has ended with a Jacobian: input and numbers were good. */
+static int has_jacobian_at_end(const lm_state *s)
+{
+    return s->info >= LM_FTOL && s->info <= LM_GTOL_TOO_SMALL;
+}
+
+/* The Jacobian at the solution with the weights of the loss itself, and its factors. */
+static void end_weighted(worker *w, slot *own)
+{
+    lm_rows *rows = &own->lm.rows;
+
+    if (!has_jacobian_at_end(&own->lm.state))
+        return;
+    loss_show_curvature(&w->batch->loss, rows->m, rows->n, rows->fvec, rows->fjac,
+                        rows->ldfjac, rows->fvec_weighted);
+    lm_linearize(&own->lm);
+}
+
 static void end_fit(worker *w, slot *own)
 {
     batch *b = w->batch;
@@ -70,6 +88,8 @@ static void end_fit(worker *w, slot *own)
     /* Where it is not, x is still the start, which is no result. */
     int is_evaluated = s->nfev > 0 && isfinite(s->fnorm);
 
+    if (own->lm.rows.weighted)
+        end_weighted(w, own);
     if (is_evaluated)
         memcpy(x, s->x, (size_t)s->n * sizeof(double));
     else
@@ -92,6 +112,7 @@ static int take_fit(worker *w, slot *own)
 
     own->fit = -1;
     own->asks = ASKS_NOTHING;
+    own->has_ended = 0;
     if (i >= b->count)
         return 0;
     load_fit(w, own, i);
@@ -114,6 +135,40 @@ static int ask_point(slot *own, int point)
     return 1;
 }
 
+/* The root of twice the cost of a block. */
+static double loss_of_block(void *who, int count, const double *fvec)
+{
+    double norm;
+
+    loss_norm(who, count, fvec, &norm); /* which cannot fail with a loss by its name */
+    return norm;
+}
+
+/* The norm of trial residuals, or with a loss the root of twice the cost. */
+static double norm_of(batch *b, const lm_fit *lm)
+{
+    if (!lm->rows.weighted)
+        return lm_rows_norm(&lm->rows, lm->trial);
+    if (lm->rows.m > FEWEST_IN_BLOCKS)
+        return lm_norm_by_blocks(&lm->rows, lm->trial, loss_of_block, &b->loss);
+    return loss_of_block(&b->loss, lm->rows.m, lm->trial);
+}
+
+static void weigh_by_loss(batch *b, lm_rows *rows)
+{
+    loss_weigh(&b->loss, rows->m, rows->n, rows->fvec, rows->fjac, rows->ldfjac,
+               rows->fvec_weighted);
+}
+
+/* All of the Jacobian is there: weigh it by a loss, and factor it if the fit goes on. */
+static void finish_jacobian(worker *w, slot *own)
+{
+    if (own->lm.rows.weighted)
+        weigh_by_loss(w->batch, &own->lm.rows);
+    if (!own->has_ended)
+        lm_linearize(&own->lm);
+}
+
 /* Ask for what the Jacobian takes: 0 where that is nothing. */
 static int ask_jacobian(worker *w, slot *own)
 {
@@ -126,12 +181,24 @@ static int ask_jacobian(worker *w, slot *own)
     return ask_point(own, -1);
 }
 
+/* Whether a loss has to weigh the Jacobian at an x that the last step has moved to. */
+static int wants_jacobian_at_end(const lm_fit *lm)
+{
+    return lm->rows.weighted && lm->state.moved && has_jacobian_at_end(&lm->state);
+}
+
 /* Let the slot's fit, or the next ones, go on to the next evaluation. */
 static void advance(worker *w, slot *own)
 {
     lm_fit *lm = &own->lm;
 
     for (;;) {
+        if (own->has_ended) {
+            end_fit(w, own);
+            if (!take_fit(w, own))
+                return;
+            lm_start_fit(lm);
+        }
         lm_step(&lm->state);
         if (lm->state.moved)
             memcpy(lm->rows.fvec, lm->trial, (size_t)lm->rows.m * sizeof(double));
@@ -143,13 +210,15 @@ static void advance(worker *w, slot *own)
         case LM_LINEARIZE:
             if (ask_jacobian(w, own))
                 return;
-            lm_linearize(lm);
+            finish_jacobian(w, own);
             break;
         case LM_DONE:
-            end_fit(w, own);
-            if (!take_fit(w, own))
+            own->has_ended = 1;
+            if (!wants_jacobian_at_end(lm))
+                break;
+            if (ask_jacobian(w, own))
                 return;
-            lm_start_fit(lm);
+            finish_jacobian(w, own);
             break;
         }
     }
@@ -174,13 +243,15 @@ void use_residuals(worker *w, slot *own, const answer *a, int k)
     lm->trial = f;
     if (own->point < 0) {
         if (lm->state.nfev == 1) /* as with one fit: the first answer tells */
-            lm->differences.epsfcn = lm->differences.rounding = a->epsilon;
-        lm->state.fnorm_trial = lm_rows_norm(&lm->rows, f);
+            lm->differences.rounding = a->epsilon;
+        if (lm->state.nfev == 1 && !b->has_epsfcn)
+            lm->differences.epsfcn = a->epsilon;
+        lm->state.fnorm_trial = norm_of(b, lm);
     } else {
         lm_take_point(lm, own->point, f);
         if (ask_point(own, own->point))
             return;
-        lm_linearize(lm);
+        finish_jacobian(w, own);
     }
     advance(w, own);
 }
@@ -192,7 +263,7 @@ void use_jacobian(worker *w, slot *own, const answer *a, int k)
     weigh_derivatives(w->batch->points, rows->n,
                       PyArray_BYTES(a->array) + k * a->strides[0], a->strides[1],
                       a->strides[2], own->w, own->mask, rows->fjac, rows->ldfjac);
-    lm_linearize(&own->lm);
+    finish_jacobian(w, own);
     advance(w, own);
 }
 
@@ -201,6 +272,21 @@ void use_jacobian(worker *w, slot *own, const answer *a, int k)
 static int is_stopped(batch *b)
 {
     return atomic_load_explicit(&b->stops, memory_order_relaxed);
+}
+
+/* The answer for the fits that ask: 0, or -1. The Jacobian of a pair is there already,
+ * for a fit asks for it right after the residuals at the same x. */
+static int ask(worker *w, question *q, int count, int is_jacobian, answer *a)
+{
+    if (is_jacobian && w->batch->is_pair) {
+        *a = w->derivatives_too;
+        Py_INCREF(a->array);
+        return 0;
+    }
+    Py_CLEAR(w->derivatives_too.array);
+    for (int k = 0; k < count; k++)
+        w->slots[w->asking[k]].row = k;
+    return question_ask(q, w, count, is_jacobian, a);
 }
 
 /* One call of a function for all fits that ask for it, and what it lets them do. *locked
@@ -217,12 +303,14 @@ static int serve(worker *w, question *q, int is_jacobian, double *locked)
     if (count == 0)
         return 0;
     *locked -= seconds();
-    if (question_ask(q, w, count, is_jacobian, &a) < 0)
+    if (ask(w, q, count, is_jacobian, &a) < 0)
         return -1;
     *locked += seconds();
     Py_BEGIN_ALLOW_THREADS
-    for (int k = 0; k < count; k++)
-        (is_jacobian ? use_jacobian : use_residuals)(w, &w->slots[w->asking[k]], &a, k);
+    for (int k = 0; k < count; k++) {
+        slot *own = &w->slots[w->asking[k]];
+        (is_jacobian ? use_jacobian : use_residuals)(w, own, &a, own->row);
+    }
     Py_END_ALLOW_THREADS
     Py_DECREF(a.array);
     /* A compiled function runs no bytecode, so nobody else looks for Ctrl-C. */
@@ -308,6 +396,22 @@ static int compiled_jacobian(void *who, lm_fit *lm)
     return is_stopped(b) ? STOPPED : 0;
 }
 
+static int compiled_norm(void *who, lm_fit *lm)
+{
+    worker *w = who;
+
+    lm->state.fnorm_trial = norm_of(w->batch, lm);
+    return 0;
+}
+
+static int weigh_iterate(void *who, lm_fit *lm)
+{
+    worker *w = who;
+
+    weigh_by_loss(w->batch, &lm->rows);
+    return 0;
+}
+
 /* The last argument of a compiled function for fit i. */
 static void *user_data_of(worker *w, npy_intp i)
 {
@@ -334,9 +438,20 @@ void work_without_python(worker *w)
         .jacobian = b->analytic ? compiled_jacobian : NULL,
     };
 
+    if (b->fit.rows.weighted) {
+        hooks.measure = compiled_norm;
+        hooks.iterate = weigh_iterate;
+    }
+
     while (!is_stopped(b) && take_fit(w, own)) {
         w->user_data = user_data_of(w, own->fit);
-        if (lm_run(&own->lm, &hooks, w) == STOPPED)
+        int status = lm_run(&own->lm, &hooks, w);
+        if (status == 0 && wants_jacobian_at_end(&own->lm)) {
+            status = lm_evaluate_jacobian(&own->lm, &hooks, w);
+            if (status < 0)
+                own->lm.state.info = status;
+        }
+        if (status == STOPPED)
             return;
         end_fit(w, own);
     }
@@ -416,6 +531,7 @@ static void lay_out(worker *w, divider *d)
     lm_fit lm = b->fit;
     lm.own_trial = w->trial;
     lm.rows.work_m = divide(d, m, sizeof(double));
+    lm.rows.copy = divide(d, lm.rows.keeps ? m * n : 0, sizeof(double));
     lm.rows.scratch = divide(d, lm_rows_scratch(&lm.rows), 1);
     for (size_t k = 0; k < chunk; k++) {
         lm_fit own = lm;
@@ -443,7 +559,10 @@ int worker_init(worker *w, batch *b)
         return w->run == NULL ? -1 : 0;
     }
     question_init(&w->residuals, b, b->func, b->is_curve ? "f" : "func");
-    question_init(&w->jacobian, b, b->Dfun, b->is_curve ? "jac" : "Dfun");
+    const char *jac = b->is_curve ? "jac" : "Dfun";
+    const char *of_pair =
+        b->is_curve ? "f, for its Jacobian," : "func, for its Jacobian,";
+    question_init(&w->jacobian, b, b->Dfun, b->is_pair ? of_pair : jac);
     return 0;
 }
 
@@ -451,6 +570,7 @@ void worker_clear(worker *w)
 {
     if (w->memory == NULL)
         return;
+    Py_CLEAR(w->derivatives_too.array);
     question_clear(&w->residuals);
     question_clear(&w->jacobian);
     program_run_free(w->run);

@@ -9,6 +9,7 @@
 
 #include "compiled.h"
 #include "data.h"
+#include "loss.h"
 #include "minpack.h"
 #include "program.h"
 #include "question.h"
@@ -18,12 +19,15 @@
 typedef struct batch {
     lm_fit fit;   /* what all fits have in common */
     int analytic; /* Dfun gives the Jacobian, not differences */
+    int is_pair;  /* func itself does, beside the residuals */
     npy_intp count;
     npy_intp points; /* of each fit, those that are masked included */
     int chunk;       /* fits in flight, for each worker */
     int is_curve;    /* f(xdata, *parameters) - ydata, else func(x, rows, *args) */
     int is_compiled;
     int scales_cov; /* by the variance of the residuals */
+    int has_epsfcn; /* the user has said it */
+    loss loss;      /* linear, or one with a name */
 
     /* References are ours, or NULL. */
     PyObject *func;
@@ -44,6 +48,7 @@ typedef struct batch {
     PyArrayObject *lower;   /* (count, n) or NULL */
     PyArrayObject *upper;   /* (count, n) or NULL */
     PyArrayObject *data;    /* (count, ...) user_data, or NULL */
+    PyArrayObject *diff_step; /* (n,) difference steps relative to x, or NULL */
     /* The results; x holds the starts before. */
     PyArrayObject *x;      /* (count, n) */
     PyArrayObject *cov;    /* (count, n, n) */
@@ -71,6 +76,8 @@ typedef struct {
     double *own_w;   /* (m) room for weights, or NULL */
     enum { ASKS_NOTHING, ASKS_RESIDUALS, ASKS_JACOBIAN } asks; /* in the next round */
     int point; /* of the differences, that the residuals are for; -1: of a trial point */
+    int row;   /* of the last answer, that its residuals were */
+    int has_ended; /* and asks for its last Jacobian, because of a loss */
 } slot;
 
 typedef struct worker {
@@ -87,7 +94,8 @@ typedef struct worker {
     double *x_trial;     /* (chunk, n) */
     question residuals;
     question jacobian;
-    void *memory; /* all of the above, and what the fits need */
+    answer derivatives_too; /* where func is a pair, its last Jacobian, or NULL */
+    void *memory;           /* all of the above, and what the fits need */
 } worker;
 
 /* Filled with zeros first. Returns 0, or -1 with an exception set. */

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,24 @@ def test_the_examples_in_the_document_work() -> None:
     for code in plain:
         if "numba" in code:
             pytest.importorskip("numba")
+        if "import xarray" in code and not find_spec("xarray"):
+            continue
         exec(code, names)
-        if "result" in names:
+        if "\nresult =" in code:
             assert names["result"].x.shape == (10_000, 3)
             assert names["result"].success.all()
             is_plain = "jac=" not in code and "numba" not in code
             assert names["result"].traced == is_plain
+    a_map = names["maps"]
+    assert a_map.x.shape == (40, 60, 3)
+    assert a_map.success.all()
+    assert names["dark"].x.shape == (0, 3)
+    assert names["fits"].x.shape == (100, 3)
+    assert not np.isclose(names["fits"].cost, names["best"].cost).all()
+    np.testing.assert_allclose(np.abs(names["best"].x[:2]), [1.5, 3.0], rtol=0.1)
+    if find_spec("xarray"):
+        assert names["rate"].dims == ("y", "x")
+        np.testing.assert_allclose(names["rate"], 0.7, rtol=0.1)
     pytest.importorskip("numba")
     exec(compiled, names)
     assert names["ier"] in (1, 2, 3, 4)

@@ -45,7 +45,8 @@ def batch(func: Any, dfun: Any, args: Any, y: Any, **changes: Any) -> Any:
     arguments = dict.fromkeys(names) | {
         "func": func, "Dfun": dfun, "args": args, "is_curve": True, "m": M, "chunk": 1,
         "ydata": y, "scales_cov": True, "ftol": 1e-8, "xtol": 1e-8, "gtol": 0.0,
-        "maxfev": 1000, "trials_only": False,
+        "maxfev": 1000, "trials_only": False, "loss": "linear", "f_scale": 1.0,
+        "epsfcn": None, "diff_step": None,
     }  # fmt: skip
     made = _minpack.batch(**(arguments | results | changes))
     return made, results | changes
