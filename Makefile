@@ -55,5 +55,5 @@ $(VENV)/build: pyproject.toml tools/install-compilers.sh
 	@$(RUN) -m pip install --quiet --upgrade pip
 	@$(RUN) -m pip install --quiet --prefer-binary --group build
 	@echo "Compiling minpack: about half a minute."
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(RUN) -m pip install --quiet --no-build-isolation --no-deps --editable .
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(RUN) -m pip install --quiet --no-build-isolation --no-deps -Csetup-args=-Dstrip=false --editable .
 	@touch $@

@@ -35,7 +35,7 @@ from minpack._pairs import check_pair
 from minpack._traced.traced import untraced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import ArrayLike
 
@@ -64,7 +64,7 @@ def curve_fit_batch(
     ftol: float = 1.49012e-8,
     xtol: float = 1.49012e-8,
     gtol: float = 0.0,
-    workers: int | None = None,
+    workers: int | Callable[..., Iterable[Any]] | None = None,
     progress: bool = False,
     trace: bool = True,
 ) -> BatchResult:
@@ -138,10 +138,14 @@ def curve_fit_batch(
     ftol, xtol, gtol : float, optional
         Relative error wanted in the sum of squares and in the parameters, and the
         cosine between residuals and columns of the Jacobian that is small enough.
-    workers : int, optional
-        Threads that share the fits. `f` is called from all of them at the same time.
-        By default as many as there are processors and enough fits for, and never more
-        than there are fits. The results do not depend on it.
+    workers : int or callable, optional
+        Threads that share the fits, never more than there are fits. `f` is called from
+        all of them at the same time. By default there are as many as there are
+        processors and enough fits for; if `f` runs under Python's lock, as many of
+        them as make the batch faster. A callable such as the ``map`` of a pool of
+        processes is called as ``workers(function, slices)``, if `f` does not run
+        without Python; processes must be able to import `f`. The results do not
+        depend on it.
     progress : bool, optional
         Whether to show how many fits are done, with tqdm if there is one.
     trace : bool, optional
@@ -294,7 +298,7 @@ def leastsq_batch(
     xtol: float = 1.49012e-8,
     gtol: float = 0.0,
     bounds: Any = (-np.inf, np.inf),
-    workers: int | None = None,
+    workers: int | Callable[..., Iterable[Any]] | None = None,
     progress: bool = False,
     trace: bool = True,
 ) -> BatchResult:
@@ -334,10 +338,8 @@ def leastsq_batch(
     bounds : pair of array_like, optional
         Lower and upper bounds on the parameters, each one number, of shape (n,) or
         (..., n); or an object with attributes ``lb`` and ``ub``. None means no bound.
-    workers : int, optional
-        Threads that share the fits. The functions are called from all of them at the
-        same time. By default as many as there are processors and enough fits for, and
-        never more than there are fits. The results do not depend on it.
+    workers : int or callable, optional
+        Threads, or a map of processes, that share the fits, as for `curve_fit_batch`.
     progress : bool, optional
         Whether to show how many fits are done, with tqdm if there is one.
     trace : bool, optional

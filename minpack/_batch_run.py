@@ -14,10 +14,11 @@ from minpack import _minpack
 from minpack._batch_arguments import integer_argument
 from minpack._batch_data import INT_MAX
 from minpack._batch_result import BatchResult
+from minpack._batch_slices import fit_slices
 from minpack._workers import processors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 _CHUNK_BYTES = 1 << 19  # of a worker: a quarter of the cache that one core has today
-_MEASURED = 0.001  # seconds of work that tell how much of it is under Python's lock
-_GAIN = 1.0  # of the workers that would never wait, those that are worth their threads
+_WINDOW = 0.01  # seconds that tell how fast a number of workers is, at least
+_ROUNDS = 8  # and calls of the model by each of them
+_FASTER = 1.1  # times: worth more workers
 _SLICE = 0.05  # seconds that the caller waits for its workers at once
 _MOST_WORKERS = 1024  # more threads help nowhere, and each takes time to start
 
@@ -40,7 +42,7 @@ def run_batch(
     lower: Array | None,
     upper: Array | None,
     limits: dict[str, Any],
-    workers: int | None,
+    workers: int | Callable[..., Iterable[Any]] | None,
     progress: bool,
     *,
     lead: tuple[int, ...],
@@ -67,15 +69,22 @@ def run_batch(
         default = 100 * n
         options["trials_only"] = True
     limits["maxfev"] = limits["maxfev"] or min(default, INT_MAX)
+    if callable(workers):
+        if count and not compiled:
+            return fit_slices(
+                workers, (func, jac), lead, _bar(count) if progress else None,
+                args=args, x=x, lower=lower, upper=upper, limits=limits, m=m, **options
+            )  # fmt: skip
+        workers = None  # threads are better without Python
     chunk = 1 if compiled else _chunk(m, n)
     starts_alone = workers is None and not compiled and _has_lock()
     if workers is None:
-        workers = min(processors(), -(-count // chunk))
-    elif integer_argument("workers", workers) < 1:
+        most = min(processors(), -(-count // chunk))
+    elif (most := integer_argument("workers", workers)) < 1:
         raise ValueError(f"workers must be at least 1, not {workers}")
-    workers = max(1, min(workers, count, _MOST_WORKERS))
-    chunk = max(1, min(chunk, -(-count // workers)))
-    first = 1 if starts_alone else workers
+    most = max(1, min(most, count, _MOST_WORKERS))
+    chunk = max(1, min(chunk, -(-count // most)))
+    first = 1 if starts_alone else most
     results: dict[str, Array] = {
         "x": x,
         "cov": np.empty((count, n, n)),
@@ -89,10 +98,10 @@ def run_batch(
     arguments |= options | results | limits
     arguments |= {"func": func, "Dfun": jac, "args": args, "m": m}
     batch = _minpack.batch(chunk=chunk, lower=lower, upper=upper, **arguments)
-    if workers == 1 and not compiled and not progress:
+    if most == 1 and not compiled and not progress:
         _minpack.batch_work(batch)
     else:
-        _work_in_threads(batch, count, first, workers, progress)
+        _work_in_threads(batch, count, first, most, chunk, progress)
     results["active_mask"] = results.pop("active")
     shaped = {
         name: each.reshape(*lead, *each.shape[1:]) for name, each in results.items()
@@ -106,13 +115,12 @@ def _chunk(m: int, n: int) -> int:
 
 
 def _work_in_threads(
-    batch: Any, count: int, first: int, most: int, progress: bool
+    batch: Any, count: int, first: int, most: int, chunk: int, progress: bool
 ) -> None:
     """Let threads do the work while this one looks for Ctrl-C and shows the progress.
 
-    There are `first` of them, and more where the first one has shown that they would
-    not wait for Python's lock. The first exception in one of them stops all, and is
-    raised here.
+    There are `first` of them, and up to `most` where more are faster. The first
+    exception in one of them stops all, and is raised here.
     """
     errors: list[BaseException] = []
     threads: list[threading.Thread] = []
@@ -139,16 +147,14 @@ def _work_in_threads(
             thread.start()
 
     show = _bar(count) if progress else None
-    slices = _slices()
+    trial = _Trial(batch, first, most, chunk, start)
     try:
         start(first)
         for end in ends:  # which grow
-            while not end.wait(next(slices)):
+            while not end.wait(_SLICE if trial.is_over else _WINDOW / 8):
                 if show is not None:
                     show(_minpack.batch_done(batch), False)
-                if first < most and (wanted := _worth(batch, most)):
-                    start(wanted - first)
-                    first = most
+                trial.look()
     finally:
         _minpack.batch_stop(batch)
         for thread, end in zip(threads, ends, strict=True):
@@ -164,25 +170,53 @@ def _work_in_threads(
             errors.clear()  # or the list and the traceback would keep each other
 
 
+class _Trial:
+    """Finds how many workers are worth it: twice as many as long as that is faster.
+
+    Threads that wait for Python's lock may be slower than fewer of them.
+    """
+
+    def __init__(
+        self,
+        batch: Any,
+        workers: int,
+        most: int,
+        chunk: int,
+        start: Callable[[int], None],
+    ) -> None:
+        self.batch, self.workers, self.most = batch, workers, most
+        self.chunk, self.start = chunk, start
+        self.kept, self.rate = workers, 0.0
+        self.began: tuple[float, int] | None = None  # when, and evaluations until then
+        self.is_over = workers == most
+
+    def look(self) -> None:
+        """Start more workers, or send the last ones home, if it is time to."""
+        if self.is_over:
+            return
+        now, served = time.perf_counter(), _minpack.batch_served(self.batch)
+        if self.began is None:
+            self.began = (now, served)
+        seconds, evaluations = now - self.began[0], served - self.began[1]
+        if seconds < _WINDOW or evaluations < _ROUNDS * self.chunk * self.workers:
+            return
+        rate = evaluations / seconds
+        if rate < _FASTER * self.rate:
+            _minpack.batch_allow(self.batch, self.kept)
+            self.is_over = True
+            return
+        self.kept, self.rate = self.workers, rate
+        self.is_over = self.workers == self.most
+        if not self.is_over:
+            self.workers = min(self.most, 2 * self.workers)
+            self.start(self.workers - self.kept)
+            self.began = None
+
+
 def _has_lock() -> bool:
     """Whether one thread at a time runs Python."""
     is_enabled = getattr(sys, "_is_gil_enabled", None)
     return is_enabled is None or is_enabled()
-
-
-def _slices() -> Iterator[float]:
-    """Give the seconds to wait at once, few at first."""
-    yield from (0.001, 0.001, 0.002, 0.005, 0.01, 0.02)
-    while True:
-        yield _SLICE
-
-
-def _worth(batch: Any, most: int) -> int:
-    """Say how many workers have work beside that under the lock; 0: not known yet."""
-    locked, spent = _minpack.batch_locked(batch)
-    if spent < _MEASURED:
-        return 0
-    return max(1, min(most, int(_GAIN * spent / locked)))
 
 
 def _bar(total: int) -> Callable[[int, bool], None]:

@@ -173,8 +173,11 @@ def batch_stop(batch: _Batch, /) -> None:
 def batch_done(batch: _Batch, /) -> int:
     """Count the fits that have ended."""
 
-def batch_locked(batch: _Batch, /) -> tuple[float, float]:
-    """Return the seconds of workers in calls of Python functions, and in all."""
+def batch_served(batch: _Batch, /) -> int:
+    """Count the evaluations that Python functions have made."""
+
+def batch_allow(batch: _Batch, workers: int, /) -> None:
+    """Let so many workers take fits, those that came first; others end theirs."""
 
 class _Program:
     """A capsule: a function as a list of NumPy's own inner loops."""

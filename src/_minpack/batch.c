@@ -1,6 +1,7 @@
 #include "batch.h"
 
 #include <fenv.h>
+#include <limits.h>
 #include <string.h>
 
 #include "arguments.h"
@@ -154,6 +155,7 @@ PyObject *batch_new(PyObject *module, PyObject *args, PyObject *keywords)
     b->points = rows->m;
     if (b->is_compiled)
         b->chunk = 1;
+    atomic_store(&b->allowed, INT_MAX);
     return capsule;
 fail:
     Py_DECREF(capsule);
@@ -207,13 +209,25 @@ PyObject *batch_done(PyObject *module, PyObject *capsule)
     return b == NULL ? NULL : PyLong_FromLongLong(atomic_load(&b->done));
 }
 
-PyObject *batch_locked(PyObject *module, PyObject *capsule)
+PyObject *batch_served(PyObject *module, PyObject *capsule)
 {
     batch *b = PyCapsule_GetPointer(capsule, CAPSULE);
 
     (void)module;
+    return b == NULL ? NULL : PyLong_FromLongLong(atomic_load(&b->served));
+}
+
+PyObject *batch_allow(PyObject *module, PyObject *args)
+{
+    PyObject *capsule; /* borrowed */
+    int workers;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "Oi:batch_allow", &capsule, &workers))
+        return NULL;
+    batch *b = PyCapsule_GetPointer(capsule, CAPSULE);
     if (b == NULL)
         return NULL;
-    return Py_BuildValue("dd", 1e-9 * (double)atomic_load(&b->locked),
-                         1e-9 * (double)atomic_load(&b->spent));
+    atomic_store(&b->allowed, workers);
+    Py_RETURN_NONE;
 }

@@ -17,8 +17,10 @@ PyObject *batch_stop(PyObject *module, PyObject *capsule);
 /* How many fits have ended: a new int, or NULL. */
 PyObject *batch_done(PyObject *module, PyObject *capsule);
 
-/* Seconds that workers have spent in calls of Python functions, and in all: a new tuple,
- * or NULL. */
-PyObject *batch_locked(PyObject *module, PyObject *capsule);
+/* How many evaluations Python functions have made: a new int, or NULL. */
+PyObject *batch_served(PyObject *module, PyObject *capsule);
+
+/* Let so many workers take fits, those that came first. None, or NULL. */
+PyObject *batch_allow(PyObject *module, PyObject *args);
 
 #endif

@@ -1,9 +1,11 @@
 #include "block_fit.h"
 
 #include <fenv.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "crew.h"
+#include "curve_fit.h"
 
 enum {
     STRIP = 512,  /* rows that are weighed together */
@@ -12,9 +14,11 @@ enum {
 
 typedef struct {
     fit *fit;
-    crew *crew;         /* or NULL: there is one thread */
-    program_run **runs; /* one for each thread; the first is not ours */
-    int count;          /* of threads */
+    crew *crew;           /* or NULL: there is one thread */
+    program_run **runs;   /* one for each thread; the first is not ours */
+    int count;            /* of threads */
+    int looks;            /* 1: whether data are finite is found out in this pass */
+    atomic_int is_bad[2]; /* those of fit->finite that are not */
     int ends; /* 1: weigh the rows by the curvature of the loss itself, see loss.h */
     double *linearized; /* (n) where the factors are from */
 } blocks;
@@ -70,14 +74,26 @@ static void weigh(const blocks *b, int count, double *fvec, double *fjac, int ld
     }
 }
 
+/* Look at data that must be finite, while they are near. */
+static void look_at_data(blocks *b, int first, int count)
+{
+    for (int k = 0; k < 2; k++) {
+        PyArrayObject *array = b->fit->finite[k].array;
+        if (array != NULL && !are_finite(count, doubles(array) + first))
+            atomic_store_explicit(&b->is_bad[k], 1, memory_order_relaxed);
+    }
+}
+
 static double rows_of_program(void *who, int worker, int first, int count, double *fvec,
                               double *fjac, int ldfjac)
 {
-    const blocks *b = who;
+    blocks *b = who;
     fit *self = b->fit;
     double norm;
 
     evaluate(b, worker, first, count, fvec, fjac, ldfjac);
+    if (b->looks)
+        look_at_data(b, first, count);
     if (!takes_loss(b))
         return lm_block_norm(&self->lm.rows, count, fvec);
     loss_norm(&self->loss, count, fvec, &norm);
@@ -112,19 +128,32 @@ static int goes_on(const blocks *b)
     return interrupt_came(b->fit->unlocked) ? FIT_FAILED : 0;
 }
 
-/* lm_run asks for the rows at x itself. */
+static int has_bad_data(const blocks *b)
+{
+    return b->is_bad[0] || b->is_bad[1];
+}
+
+/* lm_run asks for the rows at x itself: first for all of those at the start. */
 static int residuals(void *who, lm_fit *lm, const double *x)
 {
+    blocks *b = blocks_of(lm);
+
     (void)who;
-    move_to(blocks_of(lm), x);
-    return goes_on(blocks_of(lm));
+    if (has_bad_data(b))
+        return FIT_FAILED;
+    b->looks = lm->state.nfev == 1;
+    move_to(b, x);
+    return goes_on(b);
 }
 
 static int jacobian(void *who, lm_fit *lm)
 {
-    const blocks *b = blocks_of(lm);
+    blocks *b = blocks_of(lm);
 
     (void)who;
+    if (has_bad_data(b))
+        return FIT_FAILED;
+    b->looks = 0;
     memcpy(b->linearized, lm->state.x, (size_t)lm->rows.n * sizeof(double));
     move_to(b, lm->state.x);
     return goes_on(b);
@@ -270,7 +299,7 @@ int fit_run_blocks(fit *self, program_run *run, npy_intp m, PyArrayObject *diag)
     interrupt signals;
     fexcept_t flags; /* as found, whatever the loops do to them */
     lm_hooks hooks = {.residuals = residuals, .jacobian = jacobian};
-    blocks b = {.fit = self};
+    blocks b = {.fit = self, .looks = 0};
     lm_rows *rows = &self->lm.rows;
     int status = -1;
 
@@ -286,8 +315,12 @@ int fit_run_blocks(fit *self, program_run *run, npy_intp m, PyArrayObject *diag)
     fegetexceptflag(&flags, FE_ALL_EXCEPT);
     interrupt_start(&signals);
     lm_run(&self->lm, &hooks, self);
-    end_weighted(&b);
+    if (!has_bad_data(&b))
+        end_weighted(&b);
     interrupt_end(&signals);
+    for (int k = 0; k < 2 && !PyErr_Occurred(); k++)
+        if (b.is_bad[k])
+            not_finite(self->finite[k].name);
     if (!PyErr_Occurred() && self->shows_arrays && allocate_arrays(self) == 0) {
         Py_BEGIN_ALLOW_THREADS
         fill_arrays(&b);

@@ -1,6 +1,7 @@
 #include "compiled_fit.h"
 
 #include "block_fit.h"
+#include "curve_fit.h"
 #include "program.h"
 
 #include <fenv.h>
@@ -212,6 +213,10 @@ int fit_run_compiled(fit *self, const compiled_part *part, npy_intp m,
 
     if (run_of(part) != NULL && fit_takes_blocks(self, run_of(part), m))
         return fit_run_blocks(self, run_of(part), m, diag);
+    for (int k = 0; k < 2; k++)
+        if (self->finite[k].array != NULL
+            && check_finite((PyObject *)self->finite[k].array, self->finite[k].name) < 0)
+            return -1;
     if (allocate_residuals(self, m) < 0 || fit_allocate(self, m, diag) < 0)
         return -1;
     self->compiled = part;

@@ -71,6 +71,14 @@ static int read_options(fit *self, PyObject *const *args, int is_compiled)
     return real_argument(args[EPSFCN], "epsfcn", &self->lm.differences.epsfcn);
 }
 
+void not_finite(const char *name)
+{
+    PyErr_Format(PyExc_ValueError,
+                 "%s must be finite: there is NaN or infinity in it, which only "
+                 "check_finite=False lets pass",
+                 name);
+}
+
 int check_finite(PyObject *object, const char *name)
 {
     if (!PyArray_Check(object))
@@ -82,11 +90,28 @@ int check_finite(PyObject *object, const char *name)
     int is_finite = are_finite(PyArray_SIZE(array), doubles(array));
     Py_DECREF(array);
     if (!is_finite)
-        PyErr_Format(PyExc_ValueError,
-                     "%s must be finite: there is NaN or infinity in it, which only "
-                     "check_finite=False lets pass",
-                     name);
+        not_finite(name);
     return is_finite ? 0 : -1;
+}
+
+/* The data must be finite. Those that a program reads in order are left to the run. */
+static int check_data(fit *self, PyObject *const *args, int is_program)
+{
+    PyObject *data[] = {args[XDATA], args[YDATA]};
+    const char *names[] = {"xdata", "ydata"};
+
+    for (int k = 0; k < 2; k++) {
+        int is_left = is_program && is_plain_vector(data[k])
+                      && PyArray_SIZE((PyArrayObject *)data[k])
+                             == PyArray_SIZE((PyArrayObject *)data[1]);
+        if (is_left) {
+            self->finite[k].array = (PyArrayObject *)data[k];
+            self->finite[k].name = names[k];
+        } else if (check_finite(data[k], names[k]) < 0) {
+            return -1;
+        }
+    }
+    return 0;
 }
 
 /* p0 into self->x and, unless they are compiled, the functions that take its n entries as
@@ -241,9 +266,7 @@ PyObject *solve_curve_fit(PyObject *module, PyObject *const *args, Py_ssize_t na
         || read_model(&self, args, is_compiled) < 0 || read_bounds(&self, args) < 0
         || (is_compiled && compiled_part_use_xdata(&part, args[XDATA]) < 0))
         goto fail;
-    if (finite_only
-        && (check_finite(args[XDATA], "xdata") < 0
-            || check_finite(args[YDATA], "ydata") < 0))
+    if (finite_only && check_data(&self, args, compiled_part_is_program(&part)) < 0)
         goto fail;
     if (data_init(&measured, args[YDATA], args[SIGMA], args[FACTOR_OF_COVARIANCE],
                   !compiled_part_is_program(&part))

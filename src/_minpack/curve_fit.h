@@ -14,5 +14,7 @@ PyObject *curve_covariance(fit *self, double m, int absolute_sigma,
 /* An array must hold neither NaN nor infinity; another object may be anything. Returns 0,
  * or -1 with an exception set. */
 int check_finite(PyObject *object, const char *name);
+/* The exception. */
+void not_finite(const char *name);
 
 #endif

@@ -33,6 +33,11 @@ typedef struct fit {
     int vectorized;    /* func takes many points in one call */
     PyObject *map;     /* borrowed: takes a list of points and returns a sequence of
                           what func returns at each; or NULL */
+    /* Vectors of m numbers that must be finite, which the run of the fit sees to */
+    struct {
+        PyArrayObject *array; /* borrowed, or NULL */
+        const char *name;
+    } finite[2];
     loss loss;
     PyObject *observer; /* borrowed: is shown each iterate, the start included; or NULL */
     int stopped;        /* it has ended the fit */

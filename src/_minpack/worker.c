@@ -4,7 +4,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "clock.h"
 #include "result.h"
 
 /* --- One fit, without the lock ---------------------------------------------- */
@@ -104,15 +103,17 @@ static void end_fit(worker *w, slot *own)
     atomic_fetch_add_explicit(&b->done, 1, memory_order_relaxed);
 }
 
-/* Take the next fit: 0 where none is left. */
+/* Take the next fit: 0 where none is left, or none for this worker. */
 static int take_fit(worker *w, slot *own)
 {
     batch *b = w->batch;
-    npy_intp i = (npy_intp)atomic_fetch_add(&b->next, 1);
 
     own->fit = -1;
     own->asks = ASKS_NOTHING;
     own->has_ended = 0;
+    if (w->number >= atomic_load_explicit(&b->allowed, memory_order_relaxed))
+        return 0;
+    npy_intp i = (npy_intp)atomic_fetch_add(&b->next, 1);
     if (i >= b->count)
         return 0;
     load_fit(w, own, i);
@@ -289,9 +290,9 @@ static int ask(worker *w, question *q, int count, int is_jacobian, answer *a)
     return question_ask(q, w, count, is_jacobian, a);
 }
 
-/* One call of a function for all fits that ask for it, and what it lets them do. *locked
- * grows by the seconds that the call takes. Returns how many fits there were, or -1. */
-static int serve(worker *w, question *q, int is_jacobian, double *locked)
+/* One call of a function for all fits that ask for it, and what it lets them do.
+ * Returns how many there were, or -1. */
+static int serve(worker *w, question *q, int is_jacobian)
 {
     batch *b = w->batch;
     int count = 0;
@@ -302,10 +303,8 @@ static int serve(worker *w, question *q, int is_jacobian, double *locked)
             w->asking[count++] = k;
     if (count == 0)
         return 0;
-    *locked -= seconds();
     if (ask(w, q, count, is_jacobian, &a) < 0)
         return -1;
-    *locked += seconds();
     Py_BEGIN_ALLOW_THREADS
     for (int k = 0; k < count; k++) {
         slot *own = &w->slots[w->asking[k]];
@@ -317,25 +316,9 @@ static int serve(worker *w, question *q, int is_jacobian, double *locked)
     return PyErr_CheckSignals() < 0 ? -1 : count;
 }
 
-static void add_time(atomic_llong *to, double time)
-{
-    atomic_fetch_add_explicit(to, (long long)(1e9 * time), memory_order_relaxed);
-}
-
-/* A round: a call for residuals and one for Jacobians. How many fits it has served, or
- * -1. */
-static int make_round(worker *w, double *locked)
-{
-    int count = serve(w, &w->residuals, 0, locked);
-    int jacobians = count < 0 ? -1 : serve(w, &w->jacobian, 1, locked);
-
-    return jacobians < 0 ? -1 : count + jacobians;
-}
-
 int work_with_python(worker *w)
 {
     batch *b = w->batch;
-    int count = 1;
 
     Py_BEGIN_ALLOW_THREADS
     for (int k = 0; k < w->batch->chunk && take_fit(w, &w->slots[k]); k++) {
@@ -343,15 +326,16 @@ int work_with_python(worker *w)
         advance(w, &w->slots[k]);
     }
     Py_END_ALLOW_THREADS
-    for (int round = 0; count > 0 && !is_stopped(b); round++) {
-        double began = seconds(), locked = 0;
-        count = make_round(w, &locked);
-        if (count > 0 && round > 0) {
-            add_time(&b->locked, locked);
-            add_time(&b->spent, seconds() - began);
-        }
+    while (!is_stopped(b)) {
+        int count = serve(w, &w->residuals, 0);
+        int jacobians = count < 0 ? -1 : serve(w, &w->jacobian, 1);
+        if (jacobians < 0)
+            return -1;
+        if (count == 0 && jacobians == 0)
+            break;
+        atomic_fetch_add_explicit(&b->served, count + jacobians, memory_order_relaxed);
     }
-    return count < 0 ? -1 : 0;
+    return 0;
 }
 
 /* --- Compiled functions --------------------------------------------------------- */
@@ -545,6 +529,7 @@ int worker_init(worker *w, batch *b)
     divider d = {NULL, 0};
 
     w->batch = b;
+    w->number = atomic_fetch_add(&b->started, 1);
     lay_out(w, &d);
     w->memory = PyMem_Calloc(1, d.used + 64);
     if (w->memory == NULL) {

@@ -60,10 +60,9 @@ typedef struct batch {
     atomic_llong next;
     atomic_llong done;
     atomic_int stops;
-    /* Nanoseconds of workers, but for their first rounds: in all, and of these in calls
-     * of the functions, with the lock */
-    atomic_llong spent;
-    atomic_llong locked;
+    atomic_llong served; /* evaluations of Python functions */
+    atomic_int started;  /* workers */
+    atomic_int allowed;  /* workers that may take fits: those with lower numbers */
 } batch;
 
 /* A fit in flight. */
@@ -82,6 +81,7 @@ typedef struct {
 
 typedef struct worker {
     batch *batch;  /* borrowed */
+    int number;    /* from 0 */
     slot *slots;   /* (chunk) */
     int *asking;   /* (chunk) the slots that a call serves */
     double *trial; /* (m) the residuals of the fit that is being advanced */

@@ -14,7 +14,7 @@ from kernels.calling import REFERENCE, Kernels
 from kernels.fitting import INSTRUCTION_SETS
 
 FORTRAN = ("lm/types.f90", "rows/reference/enorm.f90", "rows/reference/qrfac.f90")
-KERNELS = ("table", "in_order", "norms", "normal_equations", "reflections")
+KERNELS = ("table", "in_order", "norms", "blocks", "normal_equations", "reflections")
 AROUND = (
     LIBRARY / "rows/rows.c",
     LIBRARY / "rows/factors.c",

@@ -40,6 +40,11 @@ def idle(t, a, b, c):
     return a * np.exp(-b * t) + 0.0 * c
 
 
+def constant(t, a, b, c):
+    """What does not show that t is not finite."""
+    return np.where(np.isfinite(t), a, b) + c
+
+
 def huge(t, a, b, c):
     return 1e80 * (a * np.exp(-b * t) + c)
 
@@ -133,8 +138,20 @@ def test_what_is_not_finite_ends_a_fit():
         fit(traced(decay), data(decay), p0=[np.nan, 1.0, 1.0])
     with pytest.raises(RuntimeError, match="not finite"):
         fit(traced(decay), data(decay), p0=[1.0, -1000.0, 1.0])
-    with pytest.raises(ValueError, match="ydata must be finite"):
-        fit(traced(decay), np.where(T > 3.9, np.nan, data(decay)))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("place", [0, M // 2, M - 1])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("loss", ["linear", "huber"])
+def test_data_that_are_not_finite_are_errors(workers, place, bad, loss):
+    options = {"workers": workers, "loss": loss}
+    for name in ("xdata", "ydata"):
+        arrays = {"xdata": T.copy(), "ydata": data(decay)}
+        arrays[name][place] = bad
+        for f in (traced(decay), traced(constant)):
+            with pytest.raises(ValueError, match=f"{name} must be finite"):
+                curve_fit(f, **arrays, p0=START, **options)
 
 
 @pytest.mark.parametrize("loss", ["linear", "cauchy"])

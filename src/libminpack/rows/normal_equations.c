@@ -143,7 +143,7 @@ void KERNEL(products)(workspace w, const matrix *a)
         int count = a->m - start < rows ? a->m - start : rows;
         matrix block;
         if (a->h != NULL || a->source != NULL) {
-            take_block(w, a, start, count);
+            KERNEL(take_block)(w, a, start, count);
             block = block_of(w, n, count);
         } else {
             block = lm_rows_of(a, start, count);
@@ -176,7 +176,7 @@ static void find_row(workspace w, int n, int j, const int *ipvt, double *left)
         for (int c = 0; c < count; c++)
             column[c] = w.r + (size_t)(k + c) * w.ldr;
         if (j > 0)
-            any_dots(count, (int)lm_padded(j), rj, column, dot, rj);
+            KERNEL(any_dots)(count, (int)lm_padded(j), rj, column, dot, rj);
         for (int c = 0; c < count; c++) {
             int q = k + c < n ? ipvt[k + c] - 1 : n;
             double product = product_of(w.gram, (size_t)n + 1, ipvt[j] - 1, q);

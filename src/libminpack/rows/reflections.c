@@ -161,7 +161,8 @@ static void reflect_panel(int count, int width, int m, double *const *column, do
 {
     double dot[PANEL], w[PANEL];
 
-    any_dots(width, m, column[0], (const double *const *)column, dot, next_column(next));
+    KERNEL(any_dots)(width, m, column[0], (const double *const *)column, dot,
+                     next_column(next));
     for (int i = 0; i < count; i++, row += ldr + 1) {
         int rest = width - i - 1;
         h[i] = reflection_of(row[0], dot[0]);
@@ -233,13 +234,13 @@ static void annihilate(int m, int n, double *a, size_t lda, double *r, size_t ld
 /* --- The kernels ----------------------------------------------------------------- */
 
 /* All rows of a go into the triangle w.r. */
-static void add_rows(workspace w, const matrix *a)
+OUTLINE void add_rows(workspace w, const matrix *a)
 {
     int n = a->n, rows = lm_block_rows(a->m, n);
 
     for (int start = 0; start < a->m; start += rows) {
         int count = a->m - start < rows ? a->m - start : rows;
-        take_block(w, a, start, count);
+        KERNEL(take_block)(w, a, start, count);
         matrix block = block_of(w, n, count);
         prospect next =
             a->source != NULL ? no_prospect(&block) : prospect_of(a, start, rows);
@@ -294,7 +295,7 @@ void KERNEL(pivot)(workspace w, int n, int *ipvt, double *square, double *square
                 column[c] = r + (size_t)(k + c) * ldr + first;
             if (own)
                 column[0] = x;
-            any_dots(count, rows, x, (const double *const *)column, dot, x);
+            KERNEL(any_dots)(count, rows, x, (const double *const *)column, dot, x);
             if (own) {
                 h = reflection_of(rj[j], dot[0]);
                 rj[j] = h.beta;
