@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -161,6 +160,8 @@ class BatchResult:
 
     def _repr_html_(self) -> str:
         """Return the same as a table, for notebooks."""
+        import html  # which takes a millisecond
+
         rows = [
             f"<tr><td>{count}</td><td>{info}</td><td style='text-align: left'>"
             f"{html.escape(self._message_of(info))}</td></tr>"

@@ -51,9 +51,12 @@ static int is_finite_triangle(const lm_state *s)
     return are_finite(s->qtf, s->n);
 }
 
-/* Of the Jacobian, or the residuals in its place, and the residuals at x */
+/* Of the Jacobian, or the residuals in its place, and the residuals at x; rows of a
+ * source are not known. */
 static int are_finite_rows(const lm_rows *rows)
 {
+    if (rows->source != NULL)
+        return 0;
     for (int j = 0; j < rows->n; j++)
         if (!are_finite(j == rows->n - 1 && rows->last != NULL
                             ? rows->last

@@ -22,6 +22,8 @@ from measure.footprint import run
 from minpack import traced
 
 ROUNDS = 5
+EVALUATIONS = 6  # of the traced fit
+SIZES = tuple(10**k for k in range(1, 8))
 TRUTH = np.array([2.5, 1.3, 0.5])
 LINES = np.array([3, 2, 0.5, 2, 5, 0.7, 4, 8, 0.4, 1.0])
 MB = 1e6
@@ -94,6 +96,24 @@ def fits() -> Iterator[Fit]:
         *_, info, _, _ = minpack.curve_fit(traced(f), t, y, start, full_output=True)
         rest = {way: seconds[1:] for way, seconds in times.items()}
         yield Fit(title, m, truth.size, info["nfev"], rest)
+
+
+def sizes() -> dict[int, dict[str, float]]:
+    """Return the least seconds of a fit of the first case, by its number of points."""
+    _, f, truth, start, _ = CASES[0]
+    found: dict[int, dict[str, float]] = {}
+    for m in SIZES:
+        timed = ways(f, *data(f, truth, m), start)
+        often = max(1, 30_000 // m)
+        best = dict.fromkeys(timed, float("inf"))
+        for _ in range(ROUNDS):
+            for way, fit in timed.items():
+                began = time.perf_counter()
+                for _ in range(often):
+                    fit()
+                best[way] = min(best[way], (time.perf_counter() - began) / often)
+        found[m] = best
+    return found
 
 
 def memory() -> dict[str, float]:

@@ -17,6 +17,7 @@ from measure.scaling import (
     M,
     N,
 )
+from pages.large import sizes
 from pages.one_fit import one_fit
 from pages.report import short, table, wrapped
 
@@ -57,6 +58,8 @@ By the wall clock, the best of 3 rounds. Those of `minpack.dask` are in blocks o
 {block_section(found.blocks, found.overheads, rates)}
 
 {extrapolated_section(rates)}
+
+{sizes()}
 
 {one_fit()}"""
     return wrapped(page) + "\n"

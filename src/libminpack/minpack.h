@@ -82,7 +82,8 @@ typedef struct lm_state {
     int *ipvt;           /* (n) column j of R is column ipvt[j] - 1 of J */
     int *active;         /* (5n) with bounds: -1 or 1 where x is on its lower or upper
                             bound, else 0; then work space */
-    lm_norm norm;        /* of n numbers; lm_linearize may set it */
+    lm_norm norm;        /* of n numbers; NULL: lm_start takes MINPACK's enorm;
+                            lm_linearize may set it */
 
     /* The report */
     int request; /* an lm_request */

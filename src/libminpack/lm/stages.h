@@ -17,6 +17,8 @@ enum {
     LM_STAGE_ENDED
 };
 
+/* rows/reference/enorm.f90 */
+double minpack_reference_norm(int n, const double *x);
 /* gradient.f90 */
 void minpack_test_gradient(lm_state *s, int n, lm_norm norm, const double *x,
                            const double *r, const int *ipvt, double *diag,

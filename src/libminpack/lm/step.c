@@ -27,6 +27,8 @@ void lm_start(lm_state *s)
     memset(&s->request, 0, sizeof *s - offsetof(lm_state, request));
     s->iter = 1;
     s->fnorm = NAN; /* not evaluated */
+    if (s->norm == NULL)
+        s->norm = minpack_reference_norm;
     s->stage = LM_STAGE_START;
 }
 

@@ -105,5 +105,4 @@ void lm_pivot(lm_state *s, const double *triangle)
         memcpy(s->r + k * ldr, triangle + k * (size_t)n, (size_t)n * sizeof(double));
     minpack_reference_factor(n, n, s->r, s->ldr, s->ipvt, s->acnorm, s->step, s->work, f,
                              s->qtf);
-    s->norm = minpack_reference_norm;
 }
