@@ -14,7 +14,6 @@ from minpack import _minpack
 from minpack._batch_arguments import integer_argument
 from minpack._batch_data import INT_MAX
 from minpack._batch_result import BatchResult
-from minpack._batch_slices import fit_slices
 from minpack._workers import processors
 
 if TYPE_CHECKING:
@@ -71,6 +70,8 @@ def run_batch(
     limits["maxfev"] = limits["maxfev"] or min(default, INT_MAX)
     if callable(workers):
         if count and not compiled:
+            from minpack._batch_slices import fit_slices
+
             return fit_slices(
                 workers, (func, jac), lead, _bar(count) if progress else None,
                 args=args, x=x, lower=lower, upper=upper, limits=limits, m=m, **options

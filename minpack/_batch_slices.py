@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minpack._batch_result import BatchResult
+from minpack._batch_run import run_batch
 from minpack._workers import processors
 
 if TYPE_CHECKING:
@@ -39,8 +40,6 @@ class _Slices:
         self.functions, self.shared = functions, shared
 
     def __call__(self, part: tuple[int, dict[str, Any]]) -> tuple[Array, ...]:
-        from minpack._batch_run import run_batch
-
         first, rows = part
         func, jac = self.functions
         if not self.shared["is_curve"]:

@@ -8,6 +8,8 @@
 #include "curve_fit.h"
 
 enum {
+    FEWEST =
+        1024,     /* with no more residuals MINPACK's order of operations may be wanted */
     STRIP = 512,  /* rows that are weighed together */
     SHARE = 32768 /* rows that are worth a thread */
 };
@@ -25,9 +27,7 @@ typedef struct {
 
 int fit_takes_blocks(const fit *self, const program_run *run, npy_intp m)
 {
-    int has_covariance = self->data != NULL && self->data->factor != NULL;
-
-    return m > FEWEST_IN_BLOCKS && self->analytic && !has_covariance
+    return m > FEWEST && self->analytic && !has_covariance(self->data)
            && self->observer == NULL && self->loss.function.name == NULL
            && self->lm.state.mends && run->program->has_jacobian;
 }
@@ -89,14 +89,13 @@ static double rows_of_program(void *who, int worker, int first, int count, doubl
 {
     blocks *b = who;
     fit *self = b->fit;
-    double norm;
 
     evaluate(b, worker, first, count, fvec, fjac, ldfjac);
     if (b->looks)
         look_at_data(b, first, count);
     if (!takes_loss(b))
         return lm_block_norm(&self->lm.rows, count, fvec);
-    loss_norm(&self->loss, count, fvec, &norm);
+    double norm = loss_of_block(&self->loss, count, fvec);
     if (fjac != NULL)
         weigh(b, count, fvec, fjac, ldfjac);
     return norm;
@@ -287,7 +286,7 @@ static void end_weighted(blocks *b)
 {
     lm_fit *lm = &b->fit->lm;
 
-    if (!takes_loss(b) || lm->state.info < LM_FTOL || lm->state.info > LM_GTOL_TOO_SMALL)
+    if (!takes_loss(b) || !has_jacobian_at_end(&lm->state))
         return;
     b->ends = 1;
     move_to(b, lm->state.x);

@@ -179,12 +179,6 @@ static int residuals_of_program(void *who, lm_fit *lm, const double *x)
     return goes_on(self);
 }
 
-/* Whether the data have errors that belong together. */
-static int has_covariance(const fit *self)
-{
-    return self->data != NULL && self->data->factor != NULL;
-}
-
 /* --- The whole ---------------------------------------------------------------- */
 
 /* The residuals, which are NaN until they are evaluated, and room for the next ones. */
@@ -221,7 +215,7 @@ int fit_run_compiled(fit *self, const compiled_part *part, npy_intp m,
         return -1;
     self->compiled = part;
     self->unlocked = &signals;
-    if (run_of(part) != NULL && !has_covariance(self))
+    if (run_of(part) != NULL && !has_covariance(self->data))
         hooks.residuals = residuals_of_program;
     interrupt_start(&signals);
     fegetexceptflag(&flags, FE_ALL_EXCEPT);

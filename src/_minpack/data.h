@@ -22,6 +22,12 @@ typedef struct {
     PyArrayObject *factor;  /* (m, m), row j is column j of L; or NULL */
 } data;
 
+/* Whether the data have errors that belong together; data may be NULL. */
+static inline int has_covariance(const data *self)
+{
+    return self != NULL && self->factor != NULL;
+}
+
 /* sigma (one number or as many as ydata has) and factor, which nobody else changes, may
  * be None. Of ydata, which has one dimension at most, and of sigma copies are taken where
  * a function is to be `called`: what it does to the user's arrays must change nothing

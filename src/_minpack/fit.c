@@ -7,6 +7,29 @@
  * even where it is not shown. */
 #define LARGE_ARRAY 4194304.0 /* bytes */
 
+int fit_lay_out(fit *self, PyArrayObject *diag)
+{
+    lm_fit *lm = &self->lm;
+
+    lm->state.x = doubles(self->x);
+    if (self->lower != NULL) {
+        lm->state.lower = doubles(self->lower);
+        lm->state.upper = doubles(self->upper);
+    }
+    if (self->diff_step != NULL)
+        lm->differences.diff_step = doubles(self->diff_step);
+    self->memory = PyMem_Malloc(lm_lay_out(lm, NULL));
+    if (self->memory == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    lm_lay_out(lm, self->memory);
+    lm->state.mode = diag != NULL ? 2 : 1;
+    if (diag != NULL)
+        memcpy(lm->state.diag, doubles(diag), (size_t)lm->rows.n * sizeof(double));
+    return 0;
+}
+
 int fit_allocate(fit *self, npy_intp m, PyArrayObject *diag)
 {
     lm_fit *lm = &self->lm;
@@ -22,13 +45,6 @@ int fit_allocate(fit *self, npy_intp m, PyArrayObject *diag)
     lm->rows.n = (int)n;
     lm->rows.defers =
         !self->analytic && !self->vectorized && self->observer == NULL && !lm->rows.keeps;
-    lm->state.x = doubles(self->x);
-    if (self->lower != NULL) {
-        lm->state.lower = doubles(self->lower);
-        lm->state.upper = doubles(self->upper);
-    }
-    if (self->diff_step != NULL)
-        lm->differences.diff_step = doubles(self->diff_step);
     int in_memory = lm->rows.source == NULL;
     if (in_memory
         && (self->shows_arrays || (double)m * n * sizeof(double) >= LARGE_ARRAY)) {
@@ -42,17 +58,10 @@ int fit_allocate(fit *self, npy_intp m, PyArrayObject *diag)
         && (self->shows_arrays || self->observer != NULL))
         lm->rows.fvec = doubles(self->trial); /* until the first iterate */
     int makes_fvec = lm->rows.fvec == NULL;
-    self->memory = PyMem_Malloc(lm_lay_out(lm, NULL));
-    if (self->memory == NULL) {
-        PyErr_NoMemory();
+    if (fit_lay_out(self, diag) < 0)
         return -1;
-    }
-    lm_lay_out(lm, self->memory);
     if (makes_fvec)
         self->own_fvec = lm->rows.fvec;
-    lm->state.mode = diag != NULL ? 2 : 1;
-    if (diag != NULL)
-        memcpy(lm->state.diag, doubles(diag), (size_t)n * sizeof(double));
     return 0;
 }
 

@@ -12,9 +12,6 @@
 #include "minpack.h"
 #include "data.h"
 
-/* With more residuals, and fast kernels, they are added up in blocks. */
-#define FEWEST_IN_BLOCKS 1024
-
 /* What a hook of lm_run returns to end a fit, beside what a compiled function returns. */
 enum {
     FIT_STOPPED = 1, /* the observer has said so */
@@ -83,6 +80,12 @@ int fit_read_kernels(fit *self, PyObject *name);
 /* diag as a new array of length n, or NULL: without an error where there is none. */
 PyArrayObject *fit_read_diag(PyObject *object, npy_intp n);
 
+/* Whether a fit has ended with a Jacobian: input and numbers were good. */
+static inline int has_jacobian_at_end(const lm_state *s)
+{
+    return s->info >= LM_FTOL && s->info <= LM_GTOL_TOO_SMALL;
+}
+
 /* --- Running ---------------------------------------------------------------------- */
 
 /* self->trial := the residuals of what func returned. Where epsilon is not NULL, it is
@@ -93,7 +96,11 @@ int fit_take_answer(fit *self, PyObject *answer /* stolen */, double *epsilon);
  * is epsfcn too, unless the user has said it. */
 int fit_evaluate_start(fit *self, int has_epsfcn);
 
-/* Make the arrays of a fit of m residuals; the start and the options are there. */
+/* Make the arrays that nobody else sees, for rows.m and rows.n; the start and the options
+ * are there, and diag may be NULL. */
+int fit_lay_out(fit *self, PyArrayObject *diag);
+
+/* Make all arrays of a fit of m residuals. */
 int fit_allocate(fit *self, npy_intp m, PyArrayObject *diag);
 
 /* Run the fit of Python functions to its end. The residuals at the start are there. */

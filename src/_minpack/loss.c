@@ -191,6 +191,14 @@ int loss_norm(loss *self, npy_intp m, const double *fvec, double *norm)
     return 0;
 }
 
+double loss_of_block(void *who, int count, const double *fvec)
+{
+    double norm;
+
+    loss_norm(who, count, fvec, &norm);
+    return norm;
+}
+
 /* What a residual f and its row of J are multiplied by. */
 typedef struct {
     double of_f, of_row;

@@ -37,6 +37,9 @@ static inline int is_linear(const loss *self)
 /* *norm := the root of twice the cost, infinite where a residual is not finite. */
 int loss_norm(loss *self, npy_intp m, const double *fvec, double *norm);
 
+/* The same of a loss by its name, which is `who`: it cannot fail. */
+double loss_of_block(void *who, int count, const double *fvec);
+
 /* Weigh the m rows of fjac(ldfjac, n), stored by columns, and those of fvec. */
 int loss_weigh(loss *self, npy_intp m, npy_intp n, const double *fvec, double *fjac,
                npy_intp ldfjac, double *fvec_weighted);

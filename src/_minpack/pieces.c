@@ -191,13 +191,10 @@ static void reduce(block *self, int ends, double *triangle)
 
 static double norm_of(block *self)
 {
-    const double *fvec = self->lm.rows.fvec;
-    double norm;
+    const lm_rows *rows = &self->lm.rows;
 
-    if (is_linear(&self->loss))
-        return lm_block_norm(&self->lm.rows, self->lm.rows.m, fvec);
-    loss_norm(&self->loss, self->lm.rows.m, fvec, &norm);
-    return norm;
+    return is_linear(&self->loss) ? lm_block_norm(rows, rows->m, rows->fvec)
+                                  : loss_of_block(&self->loss, rows->m, rows->fvec);
 }
 
 PyObject *pieces_reduce(PyObject *module, PyObject *args)
@@ -274,30 +271,6 @@ static int allocate_strip(strip *self, int n)
     return 0;
 }
 
-/* A run of the program on arrays that outlive it. */
-static program_run *run_on(const program *p, PyObject *arrays, PyArrayObject *x)
-{
-    program_run *run;
-
-    if (PyTuple_GET_SIZE(arrays) < p->narrays || PyArray_DIM(x, 0) != p->n) {
-        PyErr_SetString(PyExc_ValueError, "the program reads more arrays or parameters");
-        return NULL;
-    }
-    run = program_run_new(p);
-    for (int k = 0; run != NULL && k < p->narrays; k++) {
-        PyArrayObject *array =
-            (PyArrayObject *)PyTuple_GET_ITEM(arrays, k); /* borrowed */
-        if (!PyArray_Check(array) || program_check_array(p, k, array, 0) < 0) {
-            if (!PyErr_Occurred())
-                PyErr_SetString(PyExc_TypeError, "arrays holds something else");
-            program_run_free(run);
-            return NULL;
-        }
-        program_run_base(run, k, PyArray_BYTES(array));
-    }
-    return run;
-}
-
 /* The piece of some rows: its norm, and its triangle to w->triangle. */
 static double reduce_strip(block *self, strip *w, int first, int count, int has_triangle,
                            int ends)
@@ -368,7 +341,11 @@ PyObject *pieces_reduce_program(PyObject *module, PyObject *args)
     if (x == NULL || read_block(&self, ydata, sigma, loss, scale, p->n) < 0
         || allocate_strip(&w, p->n) < 0)
         goto fail;
-    w.run = run_on(p, arrays, x);
+    if (PyTuple_GET_SIZE(arrays) < p->narrays || PyArray_DIM(x, 0) != p->n) {
+        PyErr_SetString(PyExc_ValueError, "the program reads more arrays or parameters");
+        goto fail;
+    }
+    w.run = program_run_on(p, arrays); /* which outlive it */
     if (w.run == NULL)
         goto fail;
     if (PyArray_SIZE(self.data.y) != p->m) {

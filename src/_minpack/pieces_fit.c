@@ -239,7 +239,7 @@ static int end_weighted(driver *self)
     lm_state *s = &lm->state;
     double norm;
 
-    if (!self->weighted || s->info < LM_FTOL || s->info > LM_GTOL_TOO_SMALL)
+    if (!self->weighted || !has_jacobian_at_end(s))
         return 0;
     if (s->moved) {
         if (self->sample != NULL && find_steps(self) < 0)
@@ -278,28 +278,17 @@ static int run(driver *self)
 static int allocate(driver *self, int rows, PyArrayObject *diag /* or NULL */)
 {
     fit *f = &self->fit;
-    lm_fit *lm = &f->lm;
     size_t n = (size_t)PyArray_DIM(f->x, 0);
 
-    lm->rows.m = rows;
-    lm->rows.n = (int)n;
-    lm->state.x = doubles(f->x);
-    if (f->lower != NULL) {
-        lm->state.lower = doubles(f->lower);
-        lm->state.upper = doubles(f->upper);
-    }
-    if (f->diff_step != NULL)
-        lm->differences.diff_step = doubles(f->diff_step);
-    f->memory = PyMem_Malloc(lm_lay_out(lm, NULL));
+    f->lm.rows.m = rows;
+    f->lm.rows.n = (int)n;
+    if (fit_lay_out(f, diag) < 0)
+        return -1;
     self->memory = PyMem_Calloc(n * (n + 1) + 7 * n, sizeof(double));
-    if (f->memory == NULL || self->memory == NULL) {
+    if (self->memory == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    lm_lay_out(lm, f->memory);
-    lm->state.mode = diag != NULL ? 2 : 1;
-    if (diag != NULL)
-        memcpy(lm->state.diag, doubles(diag), n * sizeof(double));
     self->triangle = self->memory;
     self->guess = self->triangle + n * (n + 1);
     self->minpacks = self->guess + n;

@@ -157,6 +157,10 @@ PyObject *program_derivatives(PyObject *module, PyObject *args);
 /* The program of a capsule (borrowed), NULL without an exception for anything else. */
 program *program_of(PyObject *object);
 
+/* A new run on the arrays of a tuple, which must outlive it; NULL with an exception set.
+ */
+program_run *program_run_on(const program *program, PyObject *arrays);
+
 /* Whether array k, without its first axes, reaches as far as the program reads: 0, or -1
  * with an exception set. */
 int program_check_array(const program *self, int k, PyArrayObject *array, int first_axis);

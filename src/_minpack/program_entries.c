@@ -47,6 +47,39 @@ PyObject *program_new(PyObject *module, PyObject *args)
 
 /* --- A run on arrays --------------------------------------------------------- */
 
+/* Give a run array k of those of a tuple. */
+static int take_array(program_run *run, int k, PyObject *object /* borrowed */)
+{
+    PyArrayObject *array = (PyArrayObject *)object;
+
+    if (!PyArray_Check(object)) {
+        PyErr_Format(PyExc_TypeError,
+                     "arrays holds a %.200s, something else than an array",
+                     Py_TYPE(object)->tp_name);
+        return -1;
+    }
+    if (program_check_array(run->program, k, array, 0) < 0)
+        return -1;
+    program_run_base(run, k, PyArray_BYTES(array));
+    return 0;
+}
+
+program_run *program_run_on(const program *p, PyObject *arrays)
+{
+    if (PyTuple_GET_SIZE(arrays) < p->narrays) {
+        PyErr_Format(PyExc_ValueError, "program reads %d arrays, and %zd were given",
+                     p->narrays, PyTuple_GET_SIZE(arrays));
+        return NULL;
+    }
+    program_run *run = program_run_new(p);
+    for (int k = 0; run != NULL && k < p->narrays; k++)
+        if (take_array(run, k, PyTuple_GET_ITEM(arrays, k)) < 0) {
+            program_run_free(run);
+            return NULL;
+        }
+    return run;
+}
+
 /* The program, a run of it on the arrays, which stay alive with the run, and x. */
 typedef struct {
     program *program; /* borrowed */
@@ -66,11 +99,6 @@ static int read_arguments(arguments *self, PyObject *capsule, PyObject *arrays,
                      "program must be what _minpack.program made, not %R", capsule);
         return -1;
     }
-    if (PyTuple_GET_SIZE(arrays) < p->narrays) {
-        PyErr_Format(PyExc_ValueError, "program reads %d arrays, and %zd were given",
-                     p->narrays, PyTuple_GET_SIZE(arrays));
-        return -1;
-    }
     self->x = vector_argument(x, "x", 0); /* new */
     if (self->x == NULL)
         return -1;
@@ -79,24 +107,12 @@ static int read_arguments(arguments *self, PyObject *capsule, PyObject *arrays,
                      (Py_ssize_t)PyArray_DIM(self->x, 0), p->n);
         return -1;
     }
-    self->run = program_run_new(p);
+    self->run = program_run_on(p, arrays);
     if (self->run == NULL)
         return -1;
     self->run->keeps = PyTuple_Pack(2, capsule, arrays); /* new */
     if (self->run->keeps == NULL)
         return -1;
-    for (int k = 0; k < p->narrays; k++) {
-        PyArrayObject *array =
-            (PyArrayObject *)PyTuple_GET_ITEM(arrays, k); /* borrowed */
-        if (!PyArray_Check(array)) {
-            PyErr_Format(PyExc_TypeError, "arrays holds a %.200s",
-                         Py_TYPE(array)->tp_name);
-            return -1;
-        }
-        if (program_check_array(p, k, array, 0) < 0)
-            return -1;
-        program_run_base(self->run, k, PyArray_BYTES(array));
-    }
     return 0;
 }
 

@@ -201,29 +201,19 @@ static void give_lock(fit *self, int calls_python)
         interrupt_resume(self->unlocked);
 }
 
-/* The root of twice the cost of a block. */
-static double loss_of_block(void *who, int count, const double *fvec)
-{
-    double norm;
-
-    loss_norm(who, count, fvec, &norm); /* which cannot fail with a loss by its name */
-    return norm;
-}
-
 /* With a loss, the root of twice the cost takes the place of the norm. */
 static int measure(void *who, lm_fit *lm)
 {
     fit *self = who;
-    int calls_python = self->loss.function.name != NULL;
 
-    if (!calls_python && lm->rows.m > FEWEST_IN_BLOCKS && lm->state.mends) {
+    if (self->loss.function.name == NULL) {
         lm->state.fnorm_trial =
             lm_norm_by_blocks(&lm->rows, lm->trial, loss_of_block, &self->loss);
         return 0;
     }
-    take_lock(self, calls_python);
+    take_lock(self, 1);
     int status = loss_norm(&self->loss, lm->rows.m, lm->trial, &lm->state.fnorm_trial);
-    give_lock(self, calls_python);
+    give_lock(self, 1);
     return status < 0 ? FIT_FAILED : 0;
 }
 
@@ -252,7 +242,7 @@ static int see_iterate(void *who, lm_fit *lm)
 /* Whether x has moved since the Jacobian was evaluated. */
 static int has_moved(const lm_state *s)
 {
-    return s->moved && s->info >= LM_FTOL && s->info <= LM_GTOL_TOO_SMALL;
+    return s->moved && has_jacobian_at_end(s);
 }
 
 /* The Jacobian at the solution with the weights of the loss itself, and its factors. */
@@ -262,8 +252,7 @@ static int end_weighted(fit *self)
     lm_rows *rows = &lm->rows;
     int calls_python = self->loss.function.name != NULL;
 
-    if (!self->stopped
-        && (lm->state.info < LM_FTOL || lm->state.info > LM_GTOL_TOO_SMALL))
+    if (!self->stopped && !has_jacobian_at_end(&lm->state))
         return 0;
     take_lock(self, calls_python);
     int status = loss_show_curvature(&self->loss, rows->m, rows->n, rows->fvec,

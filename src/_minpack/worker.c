@@ -60,12 +60,6 @@ static void store_cov(worker *w, slot *own)
         fill_nan(cov, size);
 }
 
-/* Whether the fit has ended with a Jacobian: input and numbers were good. */
-static int has_jacobian_at_end(const lm_state *s)
-{
-    return s->info >= LM_FTOL && s->info <= LM_GTOL_TOO_SMALL;
-}
-
 /* The Jacobian at the solution with the weights of the loss itself, and its factors. */
 static void end_weighted(worker *w, slot *own)
 {
@@ -136,23 +130,12 @@ static int ask_point(slot *own, int point)
     return 1;
 }
 
-/* The root of twice the cost of a block. */
-static double loss_of_block(void *who, int count, const double *fvec)
-{
-    double norm;
-
-    loss_norm(who, count, fvec, &norm); /* which cannot fail with a loss by its name */
-    return norm;
-}
-
 /* The norm of trial residuals, or with a loss the root of twice the cost. */
 static double norm_of(batch *b, const lm_fit *lm)
 {
     if (!lm->rows.weighted)
         return lm_rows_norm(&lm->rows, lm->trial);
-    if (lm->rows.m > FEWEST_IN_BLOCKS)
-        return lm_norm_by_blocks(&lm->rows, lm->trial, loss_of_block, &b->loss);
-    return loss_of_block(&b->loss, lm->rows.m, lm->trial);
+    return lm_norm_by_blocks(&lm->rows, lm->trial, loss_of_block, &b->loss);
 }
 
 static void weigh_by_loss(batch *b, lm_rows *rows)
@@ -321,7 +304,7 @@ int work_with_python(worker *w)
     batch *b = w->batch;
 
     Py_BEGIN_ALLOW_THREADS
-    for (int k = 0; k < w->batch->chunk && take_fit(w, &w->slots[k]); k++) {
+    for (int k = 0; k < b->chunk && take_fit(w, &w->slots[k]); k++) {
         lm_start_fit(&w->slots[k].lm);
         advance(w, &w->slots[k]);
     }

@@ -271,9 +271,9 @@ void lm_start_fit(lm_fit *fit);
 double lm_rows_norm(const lm_rows *rows, const double *fvec);
 double lm_block_norm(const lm_rows *rows, int count, const double *fvec);
 
-/* The norm of residuals from those of blocks, as norm(who, count, fvec) finds them: with
- * a loss the root of twice the cost. Blocks are added up as those of a source, with more
- * than 1,024 residuals. */
+/* The norm of residuals as norm(who, count, fvec) finds it: with a loss the root of twice
+ * the cost. Where rows are added up in blocks it is asked for each of them, and theirs
+ * are added up as those of a source. */
 double lm_norm_by_blocks(const lm_rows *rows, const double *fvec,
                          double (*norm)(void *who, int count, const double *fvec),
                          void *who);

@@ -110,9 +110,16 @@ double lm_block_norm(const lm_rows *rows, int count, const double *fvec)
     return rows->kernels->norm(count, fvec);
 }
 
-double lm_norm_by_blocks(const lm_rows *rows, const double *fvec,
-                         double (*norm)(void *who, int count, const double *fvec),
-                         void *who)
+/* Whether rows are added up in blocks. */
+static int takes_blocks(const lm_rows *rows)
+{
+    return rows->path == FREE && rows->m > MANY;
+}
+
+/* The norm of residuals from those of blocks; where norm is NULL, Euclidean. */
+static double norm_by_blocks(const lm_rows *rows, const double *fvec,
+                             double (*norm)(void *who, int count, const double *fvec),
+                             void *who)
 {
     workspace w = lm_workspace_of(rows);
     matrix a = {.m = rows->m, .n = rows->n, .fvec = fvec, .norm = norm, .norm_who = who};
@@ -120,10 +127,18 @@ double lm_norm_by_blocks(const lm_rows *rows, const double *fvec,
     return lm_pass(rows, &a, w, lm_leaf_memory_of(rows, w), NORM);
 }
 
+double lm_norm_by_blocks(const lm_rows *rows, const double *fvec,
+                         double (*norm)(void *who, int count, const double *fvec),
+                         void *who)
+{
+    return takes_blocks(rows) ? norm_by_blocks(rows, fvec, norm, who)
+                              : norm(who, rows->m, fvec);
+}
+
 double lm_rows_norm(const lm_rows *rows, const double *fvec)
 {
-    if (rows->path == FREE && rows->m > MANY)
-        return lm_norm_by_blocks(rows, fvec, NULL, NULL);
+    if (takes_blocks(rows))
+        return norm_by_blocks(rows, fvec, NULL, NULL);
     return (rows->path == FREE ? rows->kernels->norm
                                : rows->kernels->norm_in_order)(rows->m, fvec);
 }
