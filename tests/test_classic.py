@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.optimize import curve_fit
 
 from commands import CC, FC, LIBRARY, attempt, needs_compilers, run
-from minpack import curve_fit
 
 PROGRAMS = Path(__file__).parent / "classic"
 UNUSED = "-Wno-unused-function"  # report.h is for several programs
@@ -193,8 +193,8 @@ def test_a_fortran_program_prints_the_same(
     assert ours == theirs
 
 
-def test_a_driver_may_have_its_rows_in_blocks(prefix: Path) -> None:
-    """examples/blocks.c prints what curve_fit finds of the same data."""
+def test_a_driver_with_its_rows_in_blocks_prints_the_same(prefix: Path) -> None:
+    """examples/blocks.c prints what SciPy's curve_fit finds of the same data."""
     program = prefix / "blocks"
     source = PROGRAMS.parents[1] / "examples" / "blocks.c"
     strict = ("-std=c11", "-O1", "-Wall", "-Wextra", "-Werror")
