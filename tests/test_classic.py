@@ -214,6 +214,18 @@ def test_a_driver_with_its_rows_in_blocks_prints_the_same(prefix: Path) -> None:
     )
 
 
+def test_a_program_with_fits_abreast_prints_the_bits_of_each_alone(
+    prefix: Path,
+) -> None:
+    """Poor starts, bounds, weights, NaN and squares out of range are among them."""
+    program = for_minpack_h("abreast", prefix)
+    lines = run(program, "40").splitlines()
+    assert len(lines) in {60, 120, 180}  # of each instruction set
+    assert all(": 40 of 40 have the same bits" in line for line in lines)
+    converged = [int(re.search(r"(\d+) have converged", line)[1]) for line in lines]
+    assert 30 < np.mean(converged) < 40
+
+
 @pytest.mark.parametrize("way", ["user_data", "run", "stepper"])
 def test_minpack_h_offers_the_same_fits_in_four_ways(
     modern_program: Path, way: str

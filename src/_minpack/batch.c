@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "arguments.h"
-#include "worker.h"
+#include "abreast.h"
 
 static const char CAPSULE[] = "minpack.batch";
 
@@ -154,7 +154,7 @@ PyObject *batch_new(PyObject *module, PyObject *args, PyObject *keywords)
     b->count = PyArray_DIM(b->x, 0);
     b->points = rows->m;
     if (b->is_compiled)
-        b->chunk = 1;
+        b->chunk = batch_goes_abreast(b) ? LM_ABREAST : 1;
     atomic_store(&b->allowed, INT_MAX);
     return capsule;
 fail:

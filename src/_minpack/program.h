@@ -41,6 +41,8 @@ typedef struct {
     void *data; /* for the loop */
     int nargs;
     int runs_for; /* FOR_VALUES and FOR_JACOBIAN */
+    int is_exact; /* its results are correctly rounded, or its alone: so they do not
+                     depend on how many numbers there are and where they lie */
     int operands[MAX_ARGS];
     npy_intp steps[3 * 3]; /* of the arguments; matmul has those of its dimensions too */
     npy_intp terms;        /* of matmul, else 0 */
@@ -137,6 +139,9 @@ int program_jacobian(int m, int n, const double *x, double *fjac, int ldfjac, vo
 /* The values by rows: at x, then any `count` of them from `first` on. */
 void program_values_at(program_run *self, const double *x);
 void program_value_rows(program_run *self, int first, int count, double *fvec);
+
+/* Show huge derivatives as infinite ones, in these rows of n columns. */
+void program_show_poles(npy_intp rows, int n, double *fjac, int ldfjac);
 
 /* Whether some instructions run on all rows at once: a run keeps their results. */
 int program_has_full(const program *self);

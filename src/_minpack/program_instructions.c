@@ -168,6 +168,7 @@ static int add_instruction(program *p, PyObject *item, enum part part, const seg
         loop_for_scalar(&l, op);
     to->loop = l.function;
     to->data = l.data;
+    to->is_exact = l.is_exact;
     to->nargs = l.nin + l.nout;
     to->runs_for = part == IN_JAC ? 0 : FOR_VALUES;
     if ((l.is_matmul ? read_matmul(p, to, operands, s)

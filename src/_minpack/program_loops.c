@@ -76,14 +76,7 @@ static void scalar_pow(char **args, const npy_intp *count, const npy_intp *steps
 
 /* NumPy's loop, of the same bits, takes ten times as long for one number: it clears the
  * floating-point flags. */
-static void scalar_negative(char **args, const npy_intp *count, const npy_intp *steps,
-                            void *unused)
-{
-    (void)count; /* one */
-    (void)steps;
-    (void)unused;
-    *(double *)args[1] = -*(const double *)args[0];
-}
+UNARY(scalar_negative, double, double, -a)
 
 void loop_for_scalar(loop *self, PyObject *op)
 {
@@ -91,6 +84,24 @@ void loop_for_scalar(loop *self, PyObject *op)
         && strcmp(((PyUFuncObject *)op)->name, "negative") == 0
         && strncmp(self->types, "dd", 2) == 0)
         self->function = scalar_negative;
+}
+
+static const char *const EXACT[] = {
+    "add",         "subtract",    "multiply",      "divide",      "negative",
+    "positive",    "absolute",    "fabs",          "square",      "reciprocal",
+    "sqrt",        "floor",       "ceil",          "trunc",       "rint",
+    "greater",     "less",        "greater_equal", "less_equal",  "equal",
+    "not_equal",   "logical_and", "logical_or",    "logical_not", "logical_xor",
+    "bitwise_and", "bitwise_or",  "bitwise_xor",   "invert",      "isnan",
+    "isfinite",    "isinf",       "signbit",
+};
+
+static int is_exact(const char *name)
+{
+    for (size_t i = 0; i < sizeof EXACT / sizeof *EXACT; i++)
+        if (strcmp(name, EXACT[i]) == 0)
+            return 1;
+    return 0;
 }
 
 /* --- Finding them ------------------------------------------------------------ */
@@ -168,6 +179,7 @@ static int find_in_ufunc(loop *self, PyUFuncObject *ufunc)
         if (same) {
             self->function = ufunc->functions[i];
             self->data = ufunc->data != NULL ? ufunc->data[i] : NULL;
+            self->is_exact = is_exact(ufunc->name);
             return 0;
         }
     }
@@ -202,6 +214,7 @@ static int find_own(loop *self, PyObject *op)
         self->function = scalar_pow;
         self->is_pow = 1;
     }
+    self->is_exact = !self->is_pow;
     return self->function == NULL ? -1 : 0;
 }
 

@@ -183,7 +183,7 @@ static void run_values(program_run *r, const segment *s, npy_intp first, npy_int
 
 /* A division by the least divisor, which stands for 0, makes a huge derivative: show it
  * as an infinite one. */
-static void show_poles(npy_intp rows, int n, double *fjac, int ldfjac)
+void program_show_poles(npy_intp rows, int n, double *fjac, int ldfjac)
 {
     for (int j = 0; j < n; j++) {
         double *column = fjac + (npy_intp)j * ldfjac;
@@ -204,7 +204,7 @@ static void run_columns(program_run *r, const segment *s, int begin, npy_intp ro
         if (!s->columns[j].is_direct)
             copy_operand(r, s->columns[j].operand, rows, fjac + (npy_intp)j * ldfjac);
     if (p->has_poles)
-        show_poles(rows, p->n, fjac, ldfjac);
+        program_show_poles(rows, p->n, fjac, ldfjac);
 }
 
 /* Move to a block of rows whose columns go to fjac. */

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "abreast.h"
 #include "result.h"
 
 /* --- One fit, without the lock ---------------------------------------------- */
@@ -72,7 +73,7 @@ static void end_weighted(worker *w, slot *own)
     lm_linearize(&own->lm);
 }
 
-static void end_fit(worker *w, slot *own)
+void worker_end_fit(worker *w, slot *own)
 {
     batch *b = w->batch;
     const lm_state *s = &own->lm.state;
@@ -97,8 +98,7 @@ static void end_fit(worker *w, slot *own)
     atomic_fetch_add_explicit(&b->done, 1, memory_order_relaxed);
 }
 
-/* Take the next fit: 0 where none is left, or none for this worker. */
-static int take_fit(worker *w, slot *own)
+int worker_take_fit(worker *w, slot *own)
 {
     batch *b = w->batch;
 
@@ -178,8 +178,8 @@ static void advance(worker *w, slot *own)
 
     for (;;) {
         if (own->has_ended) {
-            end_fit(w, own);
-            if (!take_fit(w, own))
+            worker_end_fit(w, own);
+            if (!worker_take_fit(w, own))
                 return;
             lm_start_fit(lm);
         }
@@ -253,9 +253,9 @@ void use_jacobian(worker *w, slot *own, const answer *a, int k)
 
 /* --- With Python's lock ------------------------------------------------------- */
 
-static int is_stopped(batch *b)
+int worker_is_stopped(const worker *w)
 {
-    return atomic_load_explicit(&b->stops, memory_order_relaxed);
+    return atomic_load_explicit(&w->batch->stops, memory_order_relaxed);
 }
 
 /* The answer for the fits that ask: 0, or -1. The Jacobian of a pair is there already,
@@ -304,12 +304,12 @@ int work_with_python(worker *w)
     batch *b = w->batch;
 
     Py_BEGIN_ALLOW_THREADS
-    for (int k = 0; k < b->chunk && take_fit(w, &w->slots[k]); k++) {
+    for (int k = 0; k < b->chunk && worker_take_fit(w, &w->slots[k]); k++) {
         lm_start_fit(&w->slots[k].lm);
         advance(w, &w->slots[k]);
     }
     Py_END_ALLOW_THREADS
-    while (!is_stopped(b)) {
+    while (!worker_is_stopped(w)) {
         int count = serve(w, &w->residuals, 0);
         int jacobians = count < 0 ? -1 : serve(w, &w->jacobian, 1);
         if (jacobians < 0)
@@ -325,22 +325,48 @@ int work_with_python(worker *w)
 
 enum { STOPPED = 1 }; /* what a hook of lm_run returns then */
 
+void *worker_user_data(worker *w, npy_intp i)
+{
+    const batch *b = w->batch;
+
+    for (int k = 0; b->program != NULL && k < b->program->narrays; k++)
+        program_run_base(w->run, k,
+                         row_of((PyArrayObject *)PyTuple_GET_ITEM(b->args, k), i));
+    if (b->program != NULL)
+        return w->run;
+    if (b->data != NULL)
+        return (void *)row_of(b->data, i);
+    if (b->residuals.user_data != NULL || b->x_rows == NULL)
+        return b->residuals.user_data;
+    return (void *)row_of(b->x_rows, i);
+}
+
 /* A compiled model is asked for all points. */
 
-static int compiled_residuals(void *who, lm_fit *lm, const double *x)
+int worker_evaluate(worker *w, slot *own, const double *x)
 {
-    worker *w = who;
     batch *b = w->batch;
-    const slot *own = w->slots;
-    double *to = b->is_curve ? w->row : lm->own_trial;
-    int status = ((lm_residuals)b->residuals.address)((int)b->points, lm->rows.n, x, to,
-                                                      w->user_data);
+    double *to = b->is_curve ? w->row : own->lm.own_trial;
+
+    int status = ((lm_residuals)b->residuals.address)((int)b->points, own->lm.rows.n, x,
+                                                      to, w->user_data);
 
     if (status < 0)
         return status;
     if (b->is_curve)
-        weigh_residuals(b->points, to, own->y, own->w, own->mask, lm->own_trial);
-    return is_stopped(b) ? STOPPED : 0;
+        weigh_residuals(b->points, to, own->y, own->w, own->mask, own->lm.own_trial);
+    return 0;
+}
+
+static int compiled_residuals(void *who, lm_fit *lm, const double *x)
+{
+    worker *w = who;
+    int status = worker_evaluate(w, w->slots, x);
+
+    (void)lm; /* that of the slot */
+    if (status < 0)
+        return status;
+    return worker_is_stopped(w) ? STOPPED : 0;
 }
 
 static int compiled_jacobian(void *who, lm_fit *lm)
@@ -360,7 +386,7 @@ static int compiled_jacobian(void *who, lm_fit *lm)
         weigh_derivatives(b->points, rows->n, (const char *)to, sizeof *to,
                           ld * (npy_intp)sizeof *to, own->w, own->mask, rows->fjac,
                           rows->ldfjac);
-    return is_stopped(b) ? STOPPED : 0;
+    return worker_is_stopped(w) ? STOPPED : 0;
 }
 
 static int compiled_norm(void *who, lm_fit *lm)
@@ -379,27 +405,14 @@ static int weigh_iterate(void *who, lm_fit *lm)
     return 0;
 }
 
-/* The last argument of a compiled function for fit i. */
-static void *user_data_of(worker *w, npy_intp i)
-{
-    const batch *b = w->batch;
-
-    for (int k = 0; b->program != NULL && k < b->program->narrays; k++)
-        program_run_base(w->run, k,
-                         row_of((PyArrayObject *)PyTuple_GET_ITEM(b->args, k), i));
-    if (b->program != NULL)
-        return w->run;
-    if (b->data != NULL)
-        return (void *)row_of(b->data, i);
-    if (b->residuals.user_data != NULL || b->x_rows == NULL)
-        return b->residuals.user_data;
-    return (void *)row_of(b->x_rows, i);
-}
-
 void work_without_python(worker *w)
 {
     batch *b = w->batch;
     slot *own = w->slots;
+    if (w->abreast != NULL) {
+        work_abreast(w);
+        return;
+    }
     lm_hooks hooks = {
         .residuals = compiled_residuals,
         .jacobian = b->analytic ? compiled_jacobian : NULL,
@@ -410,8 +423,8 @@ void work_without_python(worker *w)
         hooks.iterate = weigh_iterate;
     }
 
-    while (!is_stopped(b) && take_fit(w, own)) {
-        w->user_data = user_data_of(w, own->fit);
+    while (!worker_is_stopped(w) && worker_take_fit(w, own)) {
+        w->user_data = worker_user_data(w, own->fit);
         int status = lm_run(&own->lm, &hooks, w);
         if (status == 0 && wants_jacobian_at_end(&own->lm)) {
             status = lm_evaluate_jacobian(&own->lm, &hooks, w);
@@ -420,7 +433,7 @@ void work_without_python(worker *w)
         }
         if (status == STOPPED)
             return;
-        end_fit(w, own);
+        worker_end_fit(w, own);
     }
 }
 
@@ -524,7 +537,11 @@ int worker_init(worker *w, batch *b)
     lay_out(w, &d);
     if (b->program != NULL) {
         w->run = program_run_new(b->program);
-        return w->run == NULL ? -1 : 0;
+        if (w->run == NULL)
+            return -1;
+        if (batch_goes_abreast(b) && (w->abreast = abreast_new(w)) == NULL)
+            return -1;
+        return 0;
     }
     question_init(&w->residuals, b, b->func, b->is_curve ? "f" : "func");
     const char *jac = b->is_curve ? "jac" : "Dfun";
@@ -542,5 +559,6 @@ void worker_clear(worker *w)
     question_clear(&w->residuals);
     question_clear(&w->jacobian);
     program_run_free(w->run);
+    abreast_free(w->abreast);
     PyMem_Free(w->memory);
 }

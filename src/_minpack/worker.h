@@ -79,6 +79,8 @@ typedef struct {
     int has_ended; /* and asks for its last Jacobian, because of a loss */
 } slot;
 
+typedef struct abreast abreast;
+
 typedef struct worker {
     batch *batch;  /* borrowed */
     int number;    /* from 0 */
@@ -90,6 +92,7 @@ typedef struct worker {
                             are left out, or NULL */
     void *user_data;     /* of the fit that a compiled model is called for */
     program_run *run;    /* that user_data then is, or NULL */
+    abreast *abreast;    /* fits of a program in lanes, or NULL */
     double *cov_work;    /* (n, n) */
     double *x_trial;     /* (chunk, n) */
     question residuals;
@@ -108,6 +111,22 @@ int work_with_python(worker *self);
 
 /* The same of compiled ones, without the lock. */
 void work_without_python(worker *self);
+
+/* The slot takes the next fit: 0 where none is left, or none for this worker. */
+int worker_take_fit(worker *self, slot *own);
+
+/* The results of the slot's fit, which has ended. */
+void worker_end_fit(worker *self, slot *own);
+
+/* The last argument of a compiled function for fit i. */
+void *worker_user_data(worker *self, npy_intp i);
+
+/* The residuals at x of the slot's fit, by a compiled function, to its own_trial: 0, or
+ * what the function has returned to stop the fit. */
+int worker_evaluate(worker *self, slot *own, const double *x);
+
+/* Whether the batch has been stopped. */
+int worker_is_stopped(const worker *self);
 
 /* Row k of an answer is what the slot's fit asked for. The lock is not needed. */
 void use_residuals(worker *self, slot *own, const answer *a, int k);

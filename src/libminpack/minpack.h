@@ -298,6 +298,72 @@ void lm_linearize(lm_fit *fit);
  * top of fjac, where MINPACK leaves it. */
 void lm_finish(lm_fit *fit);
 
+/* --- Fits abreast ------------------------------------------------------------------ */
+
+/* Eight small fits side by side: number i of fit k is at [8 i + k]. Each has the bits
+ * that it has alone. Each is an lm_fit with arrays of its own; all have the same m, n and
+ * options. Fits take turns in a lane: lm_enter_lane starts one, and its driver answers
+ * its requests with those that ask for the same, which are the set `lanes`, fit k by bit
+ * k, until the request is LM_DONE. Then the fit leaves. lm_finish is not for them. */
+enum { LM_ABREAST = 8, LM_MOST_ABREAST = 16 };
+
+typedef struct lm_abreast {
+    int m, n; /* of each fit; n is at most LM_MOST_ABREAST */
+    const lm_kernels *kernels;
+    lm_fit *fit[LM_ABREAST]; /* NULL: this lane is empty */
+
+    /* The arrays: see lm_lay_out_abreast. */
+    double *x;       /* (8, n) the best points so far */
+    double *x_trial; /* (8, n) where the residuals are wanted */
+    double *fvec;    /* (8, m) the residuals at x */
+    double *trial;   /* (8, m) those that were evaluated last */
+    double *fjac;    /* (8, m, n) the Jacobian at x */
+
+    /* Its memory: not for the driver */
+    void *steps, *scratch;
+} lm_abreast;
+
+/* Whether fits of such rows and options may go abreast. */
+int lm_go_abreast(const lm_fit *fit);
+
+/* Divide a block of memory among the arrays; m and n are known. Returns its size in
+ * bytes, and does nothing else where memory is NULL. */
+size_t lm_lay_out_abreast(lm_abreast *a, void *memory);
+
+void lm_enter_lane(lm_abreast *a, int k, lm_fit *fit);
+void lm_leave_lane(lm_abreast *a, int k);
+
+/* Advance fits, as lm_step does. */
+void lm_step_abreast(lm_abreast *a, unsigned lanes);
+
+/* trial := (f - y) w; y and w may be NULL. f, y and w are (8, m). */
+void lm_take_residuals_abreast(lm_abreast *a, const double *f, const double *y,
+                               const double *w);
+
+/* Set fnorm_trial to the norm of the residuals in trial. */
+void lm_norms_abreast(lm_abreast *a, unsigned lanes);
+
+/* fvec := trial, of the fits that have moved. fvec and trial may change places. */
+void lm_accept_abreast(lm_abreast *a, unsigned lanes);
+
+/* Column j of all Jacobians, from the residuals (f - y) w at the points that move
+ * parameter j by h(8). */
+void lm_take_point_abreast(lm_abreast *a, int j, const double *h, const double *f,
+                           const double *y, const double *w);
+
+/* Those of the lanes whose fits, all columns being there, need no more points. For
+ * another its driver has its rows copied to its own arrays, evaluates the points as
+ * lm_more_points wants it, and calls lm_linearize_lane. */
+unsigned lm_clear_abreast(const lm_abreast *a, unsigned lanes);
+void lm_copy_rows_of_lane(const lm_abreast *a, int k);
+void lm_linearize_lane(lm_abreast *a, int k);
+
+/* The answer to LM_LINEARIZE from fjac and fvec. */
+void lm_linearize_abreast(lm_abreast *a, unsigned lanes);
+
+/* For drivers: to(8, m) := m times these eight numbers. */
+void lm_repeat_abreast(const lm_kernels *kernels, int m, const double *eight, double *to);
+
 /* --- Rows in pieces ---------------------------------------------------------------- */
 
 /* For drivers of lm_step whose rows are computed block by block, in threads, in files or

@@ -89,6 +89,27 @@ typedef struct {
     double *weight;                /* (n + 1) weights of a reflection in the columns */
 } factors;
 
+/* The factors of eight matrices. Each of its numbers is eight, one for each fit. */
+typedef struct {
+    int m, n;
+    double *a; /* (m, n + 1) in: J and the residuals; out: R and Q'f */
+    double *v; /* (m) a reflection */
+    double *acnorm, *rdiag, *work; /* (n) */
+    double *ipvt;                  /* (n) */
+} factors_abreast;
+
+/* What the algorithm keeps of eight fits, in the same way; see lm/abreast_steps.c. The
+ * members are those of lm_state, and the first ones are of all fits. */
+typedef struct steps_abreast {
+    int n;
+    double factor, gtol;
+    double *x, *x_trial, *diag, *qtf, *acnorm, *step; /* (n) */
+    double *ipvt;                                     /* (n) */
+    double *r;                                        /* (n, n) */
+    double *fnorm, *fnorm_trial, *xnorm, *pnorm, *gnorm, *delta, *par, *iter;
+    double *moved, *actred, *prered, *ratio;
+} steps_abreast;
+
 /* How the memory of lm_rows_scratch is divided. */
 typedef struct workspace {
     size_t ldr, lda;
@@ -122,6 +143,27 @@ struct lm_kernels {
     void (*pivot)(workspace w, int n, int *ipvt, double *square, double *square_before);
     /* The factors in MINPACK's order of operations. */
     void (*factor_in_order)(const factors *f);
+
+    /* Eight fits abreast: see abreast_kernels.c. A mask that is returned has the bits of
+     * the lanes whose numbers are those of the kernels for one fit. */
+    void (*abreast_repeat)(int m, const double *eight, double *to);
+    void (*abreast_weigh)(int m, const double *f, const double *y, const double *w,
+                          double *to);
+    void (*abreast_squares)(int m, const double *x, double *square);
+    unsigned (*abreast_norms_in_order)(int m, const double *x, double *norm);
+    void (*abreast_difference)(int m, const double *f, const double *y, const double *w,
+                               const double *fvec, const double *h, double *column);
+    unsigned (*abreast_clear)(int m, int n, const double *fjac, const double *fvec,
+                              const double *x, const double *h, const double *least,
+                              double rounding);
+    /* Numbers i <= k of (J f)'(J f), of order n + 1 */
+    void (*abreast_products)(int m, int n, const double *const *column, double *g);
+    unsigned (*abreast_factor_in_order)(const factors_abreast *f);
+    unsigned (*abreast_factor_products)(const steps_abreast *s, const double *g,
+                                        unsigned lanes);
+    /* The next step; `tests`: lanes whose gradient is tested first. */
+    unsigned (*abreast_propose)(const steps_abreast *s, unsigned lanes, unsigned tests);
+    unsigned (*abreast_judge)(const steps_abreast *s, unsigned lanes);
 };
 
 /* n up to a whole number of lanes */
@@ -173,6 +215,22 @@ void KERNEL(triangle)(workspace w, const matrix *a);
 void KERNEL(merge)(workspace w, const matrix *other);
 void KERNEL(pivot)(workspace w, int n, int *ipvt, double *square, double *square_before);
 void KERNEL(factor_in_order)(const factors *f);
+void KERNEL(abreast_repeat)(int m, const double *eight, double *to);
+void KERNEL(abreast_weigh)(int m, const double *f, const double *y, const double *w,
+                           double *to);
+void KERNEL(abreast_squares)(int m, const double *x, double *square);
+unsigned KERNEL(abreast_norms_in_order)(int m, const double *x, double *norm);
+void KERNEL(abreast_difference)(int m, const double *f, const double *y, const double *w,
+                                const double *fvec, const double *h, double *column);
+unsigned KERNEL(abreast_clear)(int m, int n, const double *fjac, const double *fvec,
+                               const double *x, const double *h, const double *least,
+                               double rounding);
+void KERNEL(abreast_products)(int m, int n, const double *const *column, double *g);
+unsigned KERNEL(abreast_factor_in_order)(const factors_abreast *f);
+unsigned KERNEL(abreast_factor_products)(const steps_abreast *s, const double *g,
+                                         unsigned lanes);
+unsigned KERNEL(abreast_propose)(const steps_abreast *s, unsigned lanes, unsigned tests);
+unsigned KERNEL(abreast_judge)(const steps_abreast *s, unsigned lanes);
 
 double minpack_reference_norm(int m, const double *x);
 void minpack_reference_factor(int m, int n, double *fjac, int ldfjac, int *ipvt,

@@ -13,6 +13,12 @@
 
 #include "kernels.h"
 
+#if defined(__SSE2__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
 #if defined(__AVX512F__)
 #define WIDTH 8
 #elif defined(__AVX__)
@@ -31,6 +37,28 @@ typedef int64_t bits __attribute__((vector_size(8 * WIDTH), aligned(8), may_alia
 typedef struct {
     part p[PARTS];
 } lanes;
+
+INLINE part size_of(part a)
+{
+    return (part)((bits)a & INT64_MAX);
+}
+
+/* The square roots of a part */
+#if WIDTH == 8
+#define ROOT(a) ((part)_mm512_sqrt_pd(a))
+#elif WIDTH == 4
+#define ROOT(a) ((part)_mm256_sqrt_pd(a))
+#elif defined(__SSE2__)
+#define ROOT(a) ((part)_mm_sqrt_pd(a))
+#elif defined(__aarch64__)
+#define ROOT(a) ((part)vsqrtq_f64(a))
+#else
+INLINE part roots(part a)
+{
+    return (part){sqrt(a[0]), sqrt(a[1])};
+}
+#define ROOT(a) roots(a)
+#endif
 
 /* Have these numbers brought near: memory is slow, but need not be waited for. */
 INLINE void fetch(const double *next)

@@ -15,21 +15,18 @@
 
 /* a b + c and c - a b, rounded once; and the smaller and the larger of two */
 #if defined(__AVX512F__)
-#include <immintrin.h>
 #define FUSED
 #define FUSED_ADD(a, b, c) _mm512_fmadd_pd(a, b, c)
 #define FUSED_SUBTRACT(a, b, c) _mm512_fnmadd_pd(a, b, c)
 #define SMALLER(a, b) _mm512_min_pd(a, b)
 #define LARGER(a, b) _mm512_max_pd(a, b)
 #elif defined(__FMA__)
-#include <immintrin.h>
 #define FUSED
 #define FUSED_ADD(a, b, c) _mm256_fmadd_pd(a, b, c)
 #define FUSED_SUBTRACT(a, b, c) _mm256_fnmadd_pd(a, b, c)
 #define SMALLER(a, b) _mm256_min_pd(a, b)
 #define LARGER(a, b) _mm256_max_pd(a, b)
 #elif defined(__aarch64__)
-#include <arm_neon.h>
 #define FUSED
 #define FUSED_ADD(a, b, c) vfmaq_f64(c, a, b)
 #define FUSED_SUBTRACT(a, b, c) vfmsq_f64(c, a, b)
@@ -58,11 +55,6 @@ INLINE divisor divisor_of(double h)
 INLINE int is_ordinary_divisor(double h)
 {
     return fabs(h) >= SMALLEST_DIVISOR && fabs(h) <= LARGEST_DIVISOR;
-}
-
-INLINE part size_of(part a)
-{
-    return (part)((bits)a & INT64_MAX);
 }
 
 /* a over h, of which q is a over h nearly */

@@ -19,12 +19,6 @@
  * differences while they are added up. */
 #define WORTH_DEFERRING 150000.0
 
-enum path {
-    REFERENCE, /* MINPACK's order by the reference kernels */
-    IN_ORDER,  /* the same by the fast ones */
-    FREE       /* any order */
-};
-
 /* --- Memory ------------------------------------------------------------------------ */
 
 size_t lm_rows_scratch(const lm_rows *rows)

@@ -7,6 +7,12 @@
 
 #define MANY 1024 /* with more residuals never MINPACK's order */
 
+enum path {
+    REFERENCE, /* MINPACK's order by the reference kernels */
+    IN_ORDER,  /* the same by the fast ones */
+    FREE       /* any order */
+};
+
 /* One more than the pass_kind that has been made at the trial point */
 #define KNOWS(kind) ((int)(kind) + 1)
 
@@ -19,6 +25,11 @@ enum outcome { FACTORED, OUT_OF_RANGE, NEARLY_DEPENDENT };
 /* Factor a, whose residuals have this norm, in any order, and leave the factors in the
  * state. Unless it is FACTORED, a and acnorm are as they were. */
 enum outcome lm_factor_freely(lm_fit *fit, const matrix *a, double fnorm);
+
+/* The same by the normal equations, from the products of a lane: product i, k of J and
+ * the residuals is at [LANES (i + k (n + 1))]. Returns 0, and has done nothing, where
+ * lm_linearize should factor its rows. */
+int lm_factor_lane(lm_fit *fit, const double *products);
 
 /* The same for the rows of a source whose squares are out of range, or that have columns
  * of zeros. */

@@ -1,0 +1,576 @@
+/* The algorithm for eight fits abreast, a fit in each lane of the registers.
+ *
+ * These are factor_products of rows/normal_equations.c, gradient.f90, propose.f90,
+ * lmpar.f90, qrsolv.f90 and judge.f90, with the same operations in the same order, where
+ * there are no bounds and D follows the columns of J. A lane in which something is
+ * unusual (a zero or a NaN where there should be none, numbers whose norm needs scaling)
+ * is not in the mask that is returned, nothing of it has been changed, and its fit takes
+ * this step alone. */
+#include <math.h>
+#include <string.h>
+
+#include "../rows/abreast.h"
+#include "../rows/lanes.h"
+
+enum { MOST = LM_MOST_ABREAST };
+
+/* Tolerance and iterations of lmpar.f90 */
+#define CLOSE 0.1
+enum { MOST_ITERATIONS = 10 };
+#define DWARF 2.22507385852e-308
+/* no_change of scale.f90 */
+#define NO_CHANGE 1e-6
+
+INLINE part larger(part a, part b)
+{
+    return choose(greater(b, a) | ~equal(a, a), b, a);
+}
+
+INLINE part smaller(part a, part b)
+{
+    return choose(less(b, a) | ~equal(a, a), b, a);
+}
+
+/* |x|, in MINPACK's order */
+INLINE part norm_of(int n, const part *x, mask *usual)
+{
+    part largest = all(LARGEST_UNSCALED / n), square = all(0);
+
+    for (int i = 0; i < n; i++) {
+        *usual &= at_least(size_of(x[i]), all(SMALLEST_UNSCALED)) | equal(x[i], all(0));
+        square += x[i] * x[i];
+    }
+    *usual &= less(square, largest * largest);
+    return ROOT(square);
+}
+
+INLINE mask is_positive(part x)
+{
+    return greater(x, all(0)) & at_most(x, all(DBL_MAX));
+}
+
+/* Whether squares, and products with others of such a norm, stay in range. */
+INLINE mask is_within_range(part norm)
+{
+    return at_least(norm, all(SMALLEST_NORM)) & at_most(norm, all(LARGEST_NORM));
+}
+
+/* to(ipvt(j)) = from(j) */
+INLINE void unpivot(int n, const part *ipvt, const part *from, part *to)
+{
+    for (int k = 0; k < n; k++) {
+        part found = from[0];
+        for (int j = 1; j < n; j++)
+            found = choose(equal(ipvt[j], all(k + 1)), from[j], found);
+        to[k] = found;
+    }
+}
+
+/* to(j) = from(ipvt(j)) */
+INLINE void pivot(int n, const part *ipvt, const part *from, part *to)
+{
+    for (int j = 0; j < n; j++) {
+        part found = from[0];
+        for (int k = 1; k < n; k++)
+            found = choose(equal(ipvt[j], all(k + 1)), from[k], found);
+        to[j] = found;
+    }
+}
+
+/* n numbers of the lanes of part e */
+INLINE void take(int n, const double *from, int e, part *to)
+{
+    for (int i = 0; i < n; i++)
+        to[i] = at(from + e * WIDTH, i);
+}
+
+/* The same back, in these lanes. */
+INLINE void give(int n, const part *from, mask lanes, double *to, int e)
+{
+    for (int i = 0; i < n; i++)
+        put(to + e * WIDTH, i, choose(lanes, from[i], at(to + e * WIDTH, i)));
+}
+
+/* --- R by the normal equations ---------------------------------------------------------
+ */
+
+/* Exchange a and b where `moves`. */
+INLINE void swap(mask moves, part *a, part *b)
+{
+    part before = *a;
+
+    *a = choose(moves, *b, before);
+    *b = choose(moves, before, *b);
+}
+
+/* g (n + 1, n + 1): all of (J f)'(J f), its rows and columns in the order of R's */
+INLINE mask factor_part(const steps_abreast *s, int n, part g[][MOST + 1], int e,
+                        mask usual)
+{
+    part r[MOST][MOST + 1], left[MOST], ipvt[MOST], acnorm[MOST];
+
+    for (int j = 0; j < n; j++) {
+        left[j] = g[j][j];
+        ipvt[j] = all(j + 1);
+        acnorm[j] = ROOT(g[j][j]);
+        usual &= is_within_range(acnorm[j]);
+    }
+    for (int j = 0; j < n; j++) {
+        part longest = left[j], next = all(j);
+        for (int k = j + 1; k < n; k++) {
+            mask is_longer = greater(left[k], longest);
+            longest = choose(is_longer, left[k], longest);
+            next = choose(is_longer, all(k), next);
+        }
+        for (int k = j + 1; k < n; k++) {
+            mask moves = equal(next, all(k));
+            if (set_of(moves) == 0)
+                continue;
+            swap(moves, &left[j], &left[k]);
+            swap(moves, &ipvt[j], &ipvt[k]);
+            for (int i = 0; i < j; i++)
+                swap(moves, &r[i][j], &r[i][k]);
+            for (int i = 0; i <= n; i++)
+                swap(moves, &g[i][j], &g[i][k]);
+            for (int i = 0; i <= n; i++)
+                swap(moves, &g[j][i], &g[k][i]);
+        }
+        usual &= greater(left[j], LEAST_PART * g[j][j]);
+        part diagonal = ROOT(left[j]), inverse = 1 / diagonal;
+        for (int k = j + 1; k <= n; k++) {
+            /* The sum of products as any_dots has it */
+            part even[LANES], odd[LANES];
+            for (int c = 0; c < LANES; c++)
+                even[c] = odd[c] = all(0);
+            for (int i = 0; i < j; i++)
+                (i < LANES ? even : odd)[i % LANES] += r[i][j] * r[i][k];
+            for (int c = 0; c < LANES; c++)
+                even[c] += odd[c];
+            part dot = j > 0 ? sum_of(even) : all(0);
+            r[j][k] = (g[j][k] - dot) * inverse;
+            if (k < n)
+                left[k] -= r[j][k] * r[j][k];
+        }
+        r[j][j] = diagonal;
+    }
+    for (int j = 0; j < n; j++)
+        for (int i = 0; i <= j; i++)
+            give(1, &r[i][j], usual, s->r + (i + (size_t)j * n) * LANES, e);
+    for (int i = 0; i < n; i++)
+        give(1, &r[i][n], usual, s->qtf + (size_t)i * LANES, e);
+    give(n, ipvt, usual, s->ipvt, e);
+    give(n, acnorm, usual, s->acnorm, e);
+    return usual;
+}
+
+unsigned KERNEL(abreast_factor_products)(const steps_abreast *s, const double *g,
+                                         unsigned lanes)
+{
+    int n = s->n;
+    unsigned usual = 0;
+    part own[MOST + 1][MOST + 1];
+
+    for (int e = 0; e < PARTS; e++) {
+        for (int k = 0; k <= n; k++)
+            for (int i = 0; i <= k; i++)
+                own[i][k] = own[k][i] = at(g + e * WIDTH, i + k * (n + 1));
+        part fnorm = at(s->fnorm + e * WIDTH, 0);
+        mask ok = lanes_of(lanes, e) & (equal(fnorm, all(0)) | is_within_range(fnorm));
+        usual |= set_of(factor_part(s, n, own, e, ok)) << (e * WIDTH);
+    }
+    return usual;
+}
+
+/* --- lmpar
+ * ------------------------------------------------------------------------------- */
+
+/* R of a part, R(i,j) as r[i][j], and what goes with it */
+typedef struct {
+    int n;
+    part r[MOST][MOST];
+    part ipvt[MOST], qtf[MOST];
+    part diag[MOST], pivoted_diag[MOST];
+} factors_of_part;
+
+/* P R^-1 Q'f, in the order of R's columns */
+INLINE void gauss_newton(const factors_of_part *f, part *z)
+{
+    for (int j = 0; j < f->n; j++)
+        z[j] = f->qtf[j];
+    for (int j = f->n - 1; j >= 0; j--) {
+        z[j] /= f->r[j][j];
+        for (int i = 0; i < j; i++)
+            z[i] -= f->r[i][j] * z[j];
+    }
+}
+
+/* z of qrsolv with the diagonal d, in the order of R's columns: s[i][j], i >= j, becomes
+ * the triangle S', its diagonal included. */
+INLINE void solve_damped(const factors_of_part *f, const part *d, part s[][MOST], part *z)
+{
+    int n = f->n;
+
+    for (int j = 0; j < n; j++) {
+        for (int i = j; i < n; i++)
+            s[i][j] = f->r[j][i];
+        z[j] = f->qtf[j];
+    }
+    for (int j = 0; j < n; j++) {
+        part row[MOST], rest = all(0); /* row j of D, and Q'f beside it */
+        for (int k = j; k < n; k++)
+            row[k] = all(0);
+        row[j] = d[j];
+        for (int k = j; k < n; k++) {
+            mask skip = equal(row[k], all(0));
+            mask steep = less(size_of(s[k][k]), size_of(row[k]));
+            part q = choose(steep, s[k][k], row[k]) / choose(steep, row[k], s[k][k]);
+            part one = 0.5 / ROOT(0.25 + 0.25 * (q * q)), other = one * q;
+            part cos = choose(steep, other, one), sin = choose(steep, one, other);
+            cos = choose(skip, all(1), cos);
+            part diagonal = cos * s[k][k] + sin * row[k];
+            part turned = cos * z[k] + sin * rest, left = -sin * z[k] + cos * rest;
+            s[k][k] = choose(skip, s[k][k], diagonal);
+            rest = choose(skip, rest, left);
+            z[k] = choose(skip, z[k], turned);
+            for (int i = k + 1; i < n; i++) {
+                part below = cos * s[i][k] + sin * row[i];
+                row[i] = choose(skip, row[i], -sin * s[i][k] + cos * row[i]);
+                s[i][k] = choose(skip, s[i][k], below);
+            }
+        }
+    }
+    for (int j = n - 1; j >= 0; j--) {
+        part total = all(0);
+        for (int i = j + 1; i < n; i++)
+            total += s[i][j] * z[i];
+        z[j] = (z[j] - total) / s[j][j];
+    }
+}
+
+/* P'D (D x/|D x|), where dx is D x */
+INLINE void gradient_of_norm(const factors_of_part *f, const part *dx, part dxnorm,
+                             part *to)
+{
+    part scaled[MOST];
+
+    for (int k = 0; k < f->n; k++)
+        scaled[k] = f->diag[k] * (dx[k] / dxnorm);
+    pivot(f->n, f->ipvt, scaled, to);
+}
+
+/* x from z, D x and its norm */
+INLINE part measure(const factors_of_part *f, const part *z, part *x, part *dx,
+                    mask *usual)
+{
+    unpivot(f->n, f->ipvt, z, x);
+    for (int k = 0; k < f->n; k++)
+        dx[k] = f->diag[k] * x[k];
+    return norm_of(f->n, dx, usual);
+}
+
+/* The lower bound on par, by Newton's step from 0 */
+INLINE part lower_bound(const factors_of_part *f, const part *dx, part dxnorm, part phi,
+                        part delta, mask *usual)
+{
+    part w[MOST];
+
+    gradient_of_norm(f, dx, dxnorm, w);
+    for (int j = 0; j < f->n; j++) {
+        part total = all(0);
+        for (int i = 0; i < j; i++)
+            total += f->r[i][j] * w[i];
+        w[j] = (w[j] - total) / f->r[j][j];
+    }
+    part temp = norm_of(f->n, w, usual);
+    return ((phi / delta) / temp) / temp;
+}
+
+/* |D^-1 J'f| */
+INLINE part scaled_gradient(const factors_of_part *f, mask *usual)
+{
+    part w[MOST];
+
+    for (int j = 0; j < f->n; j++) {
+        part total = all(0);
+        for (int i = 0; i <= j; i++)
+            total += f->r[i][j] * f->qtf[i];
+        w[j] = total / f->pivoted_diag[j];
+    }
+    return norm_of(f->n, w, usual);
+}
+
+/* Newton's correction of par */
+INLINE part correction(const factors_of_part *f, part s[][MOST], const part *dx,
+                       part dxnorm, part phi, part delta, mask *usual)
+{
+    part w[MOST];
+
+    gradient_of_norm(f, dx, dxnorm, w);
+    for (int j = 0; j < f->n; j++) {
+        w[j] /= s[j][j];
+        for (int i = j + 1; i < f->n; i++)
+            w[i] -= s[i][j] * w[j];
+    }
+    part temp = norm_of(f->n, w, usual);
+    return ((phi / delta) / temp) / temp;
+}
+
+/* x and par, in the lanes that are `wanted`; returns those in which all was usual. */
+INLINE mask find_step(const factors_of_part *f, part delta, mask wanted, part *x,
+                      part *par)
+{
+    int n = f->n;
+    part z[MOST], dx[MOST], s[MOST][MOST];
+    mask usual = every_lane();
+
+    for (int j = 0; j < n; j++)
+        usual &= ~equal(f->r[j][j], all(0));
+    gauss_newton(f, z);
+    part dxnorm = measure(f, z, x, dx, &usual), phi = dxnorm - delta;
+    mask inside = at_most(phi, CLOSE * delta);
+    mask active = wanted & usual & ~inside;
+    part chosen = choose(inside, all(0), *par);
+    if (set_of(active) == 0) {
+        *par = chosen;
+        return usual;
+    }
+
+    mask seen = usual; /* of the lanes that go on */
+    part parl = lower_bound(f, dx, dxnorm, phi, delta, &seen);
+    part gnorm = scaled_gradient(f, &seen), paru = gnorm / delta;
+    seen &= ~equal(paru, all(0));
+    part p = smaller(larger(*par, parl), paru);
+    p = choose(equal(p, all(0)), gnorm / dxnorm, p);
+    usual &= seen | ~active;
+    active &= seen;
+    for (int iteration = 1; set_of(active) != 0; iteration++) {
+        part d[MOST], own_x[MOST];
+        seen = every_lane();
+        p = choose(equal(p, all(0)), larger(all(DWARF), 0.001 * paru), p);
+        part root = ROOT(p);
+        for (int j = 0; j < n; j++) {
+            d[j] = root * f->pivoted_diag[j];
+            seen &= ~equal(d[j], all(0));
+        }
+        solve_damped(f, d, s, z);
+        for (int j = 0; j < n; j++)
+            seen &= ~equal(s[j][j], all(0));
+        dxnorm = measure(f, z, own_x, dx, &seen);
+        part before = phi;
+        phi = dxnorm - delta;
+        mask ends = at_most(size_of(phi), CLOSE * delta)
+                    | (equal(parl, all(0)) & at_most(phi, before) & less(before, all(0)));
+        if (iteration == MOST_ITERATIONS)
+            ends = every_lane();
+        usual &= seen | ~active;
+        active &= seen;
+        for (int k = 0; k < n; k++)
+            x[k] = choose(active & ends, own_x[k], x[k]);
+        chosen = choose(active & ends, p, chosen);
+        active &= ~ends;
+        if (set_of(active) == 0)
+            break;
+        seen = every_lane();
+        part parc = correction(f, s, dx, dxnorm, phi, delta, &seen);
+        usual &= seen | ~active;
+        active &= seen;
+        parl = choose(greater(phi, all(0)), larger(parl, p), parl);
+        paru = choose(less(phi, all(0)), smaller(paru, p), paru);
+        p = larger(parl, p + parc);
+    }
+    *par = chosen;
+    return usual;
+}
+
+/* --- A step
+ * ------------------------------------------------------------------------------ */
+
+INLINE void take_factors(const steps_abreast *s, int n, int e, factors_of_part *f)
+{
+    f->n = n;
+    for (int j = 0; j < n; j++)
+        for (int i = 0; i <= j; i++)
+            take(1, s->r + (i + (size_t)j * n) * LANES, e, &f->r[i][j]);
+    take(n, s->ipvt, e, f->ipvt);
+    take(n, s->qtf, e, f->qtf);
+    take(n, s->diag, e, f->diag);
+}
+
+/* The largest cosine between fvec and a column of J */
+INLINE part largest_cosine(const factors_of_part *f, part fnorm, const part *acnorm)
+{
+    part pivoted[MOST], gnorm = all(0);
+
+    pivot(f->n, f->ipvt, acnorm, pivoted);
+    for (int j = 0; j < f->n; j++) {
+        part total = all(0);
+        for (int i = 0; i <= j; i++)
+            total += f->r[i][j] * (f->qtf[i] / fnorm);
+        gnorm = larger(gnorm, size_of(total / pivoted[j]));
+    }
+    return gnorm;
+}
+
+/* The first D, |D x| and step bound, of the fits that have made no step. */
+INLINE void set_first_bound(const steps_abreast *s, const part *acnorm, part fnorm,
+                            mask first, const part *x, factors_of_part *f, part *xnorm,
+                            part *delta, mask *usual)
+{
+    part dx[MOST];
+    mask seen = every_lane();
+
+    for (int j = 0; j < f->n; j++) {
+        f->diag[j] = choose(first, acnorm[j], f->diag[j]);
+        dx[j] = f->diag[j] * x[j];
+    }
+    part length = norm_of(f->n, dx, &seen), bound = s->factor * length;
+    seen &= greater(bound, NO_CHANGE * fnorm);
+    *usual &= seen | ~first;
+    *xnorm = choose(first, length, *xnorm);
+    *delta = choose(first, bound, *delta);
+}
+
+/* After a linearization, in the lanes `tests`: the test of the gradient and D; then, in
+ * all these lanes but those where it ends, the next step. */
+INLINE mask propose_part(const steps_abreast *s, int n, int e, mask lanes, mask tests)
+{
+    factors_of_part f;
+    part acnorm[MOST], x[MOST], p[MOST], dp[MOST], x_trial[MOST];
+    part fnorm = at(s->fnorm + e * WIDTH, 0), xnorm = at(s->xnorm + e * WIDTH, 0);
+    part delta = at(s->delta + e * WIDTH, 0), par = at(s->par + e * WIDTH, 0);
+    part gnorm = at(s->gnorm + e * WIDTH, 0);
+    mask first = equal(at(s->iter + e * WIDTH, 0), all(1)), usual = lanes;
+
+    take_factors(s, n, e, &f);
+    take(n, s->acnorm, e, acnorm);
+    take(n, s->x, e, x);
+    usual &= is_positive(fnorm);
+    for (int j = 0; j < n; j++)
+        usual &= ~tests | is_positive(acnorm[j]);
+    if (set_of(tests & first) != 0)
+        set_first_bound(s, acnorm, fnorm, tests & first, x, &f, &xnorm, &delta, &usual);
+    if (set_of(tests) != 0) {
+        part cosine = largest_cosine(&f, fnorm, acnorm);
+        gnorm = choose(tests, cosine, gnorm);
+        usual &= ~tests | greater(cosine, all(s->gtol)); /* else it ends */
+        for (int j = 0; j < n; j++)
+            f.diag[j] = choose(tests, larger(f.diag[j], acnorm[j]), f.diag[j]);
+    }
+    pivot(n, f.ipvt, f.diag, f.pivoted_diag);
+    usual &= find_step(&f, delta, usual, p, &par);
+    for (int j = 0; j < n; j++) {
+        p[j] = -p[j];
+        x_trial[j] = x[j] + p[j];
+        dp[j] = f.diag[j] * p[j];
+    }
+    part pnorm = norm_of(n, dp, &usual);
+    delta = choose(first, smaller(delta, pnorm), delta);
+
+    give(n, f.diag, usual, s->diag, e);
+    give(n, p, usual, s->step, e);
+    give(n, x_trial, usual, s->x_trial, e);
+    give(1, &xnorm, usual, s->xnorm, e);
+    give(1, &delta, usual, s->delta, e);
+    give(1, &par, usual, s->par, e);
+    give(1, &gnorm, usual, s->gnorm, e);
+    give(1, &pnorm, usual, s->pnorm, e);
+    return usual;
+}
+
+INLINE unsigned propose(const steps_abreast *s, int n, unsigned lanes, unsigned tests)
+{
+    unsigned usual = 0;
+
+    for (int e = 0; e < PARTS; e++)
+        if (set_of(lanes_of(lanes, e)) != 0)
+            usual |= set_of(propose_part(s, n, e, lanes_of(lanes, e),
+                                         lanes_of(lanes & tests, e)))
+                     << (e * WIDTH);
+    return usual;
+}
+
+unsigned KERNEL(abreast_propose)(const steps_abreast *s, unsigned lanes, unsigned tests)
+{
+    switch (s->n) {
+#if WIDTH > 2
+    case 2:
+        return propose(s, 2, lanes, tests);
+    case 3:
+        return propose(s, 3, lanes, tests);
+    case 4:
+        return propose(s, 4, lanes, tests);
+#endif
+    default:
+        return propose(s, s->n, lanes, tests);
+    }
+}
+
+/* --- Its judgement
+ * ----------------------------------------------------------------------- */
+
+INLINE mask judge_part(const steps_abreast *s, int e, mask lanes)
+{
+    int n = s->n;
+    factors_of_part f;
+    part x[MOST], x_trial[MOST], step[MOST], pivoted[MOST], rp[MOST], dx[MOST];
+    part fnorm = at(s->fnorm + e * WIDTH, 0), trial = at(s->fnorm_trial + e * WIDTH, 0);
+    part delta = at(s->delta + e * WIDTH, 0), par = at(s->par + e * WIDTH, 0);
+    part pnorm = at(s->pnorm + e * WIDTH, 0);
+    mask usual = lanes & is_positive(fnorm) & at_most(trial, all(DBL_MAX));
+
+    take_factors(s, n, e, &f);
+    take(n, s->x, e, x);
+    take(n, s->x_trial, e, x_trial);
+    take(n, s->step, e, step);
+    pivot(n, f.ipvt, step, pivoted);
+    for (int j = 0; j < n; j++) {
+        rp[j] = all(0);
+        for (int i = 0; i <= j; i++)
+            rp[i] += f.r[i][j] * pivoted[j];
+    }
+    part relative = trial / fnorm;
+    part actred = choose(less(0.1 * trial, fnorm), 1 - relative * relative, all(-1));
+    part jp = norm_of(n, rp, &usual) / fnorm, damped = (ROOT(par) * pnorm) / fnorm;
+    part prered = jp * jp + (damped * damped) / 0.5,
+         dirder = -(jp * jp + damped * damped);
+    part ratio = choose(equal(prered, all(0)), all(0), actred / prered);
+
+    /* The step bound */
+    mask good = greater(ratio, all(0.25));
+    mask grows = good & (equal(par, all(0)) | at_least(ratio, all(0.75)));
+    part shrink =
+        choose(less(actred, all(0)), 0.5 * dirder / (dirder + 0.5 * actred), all(0.5));
+    shrink =
+        choose(at_least(0.1 * trial, fnorm) | less(shrink, all(0.1)), all(0.1), shrink);
+    part shrunk = shrink * smaller(delta, pnorm / 0.1);
+    delta = choose(grows, pnorm / 0.5, choose(good, delta, shrunk));
+    par = choose(grows, 0.5 * par, choose(good, par, par / shrink));
+
+    mask moved = at_least(ratio, all(0.0001)), seen = every_lane();
+    for (int j = 0; j < n; j++)
+        dx[j] = f.diag[j] * x_trial[j];
+    part length = norm_of(n, dx, &seen);
+    usual &= seen | ~moved;
+    /* Where the first step fails, D may have to be set anew. */
+    usual &= moved | greater(at(s->iter + e * WIDTH, 0), all(1));
+    give(n, x_trial, usual & moved, s->x, e);
+    give(1, &length, usual & moved, s->xnorm, e);
+    part is_moved = choose(moved, all(1), all(0));
+    give(1, &is_moved, usual, s->moved, e);
+    give(1, &delta, usual, s->delta, e);
+    give(1, &par, usual, s->par, e);
+    give(1, &actred, usual, s->actred, e);
+    give(1, &prered, usual, s->prered, e);
+    give(1, &ratio, usual, s->ratio, e);
+    return usual;
+}
+
+unsigned KERNEL(abreast_judge)(const steps_abreast *s, unsigned lanes)
+{
+    unsigned usual = 0;
+
+    for (int e = 0; e < PARTS; e++)
+        if (set_of(lanes_of(lanes, e)) != 0)
+            usual |= set_of(judge_part(s, e, lanes_of(lanes, e))) << (e * WIDTH);
+    return usual;
+}
