@@ -1,13 +1,17 @@
-"""A calibration whose points err together: the covariance of the data.
+"""
+A calibration whose points err together
+=======================================
 
 An assay's optical density was measured at eight concentrations of an enzyme, in eleven
 runs (here the means of two wells). A run lies on a smooth curve, but every run on
-another one. How well does the last run tell the curve of the assay? Data: M. Davidian
-and D. M. Giltinan, Nonlinear Models for Repeated Measurement Data, Chapman & Hall 1995.
+another one: the points of a run err together. How well does the last run tell the curve
+of the assay? ``curve_fit`` takes the covariance matrix of the data as ``sigma``. Data:
+M. Davidian and D. M. Giltinan, Nonlinear Models for Repeated Measurement Data, Chapman
+& Hall 1995.
 """
 
 import numpy as np
-from picture import BLUE, GREY, ORANGE, POINTS, deviation, panels, pm, save
+from picture import BLUE, ORANGE, POINTS, deviation, panels, pm, save
 
 from minpack import curve_fit, traced
 
@@ -29,6 +33,9 @@ c = 12.5 / 2.0 ** np.array([8, 6, 5, 4, 3, 2, 1, 0])  # ng/ml
 )
 start = (0, 2, 4)
 
+# %%
+# The model: a density that saturates.
+
 
 @traced
 def model(c, offset, gain, half):
@@ -36,7 +43,9 @@ def model(c, offset, gain, half):
     return offset + gain * c / (half + c)
 
 
-# From the earlier runs: the noise of a point, and how the curves differ by run.
+# %%
+# From the earlier runs: the noise of a point, and how the curves differ by run. Then
+# two fits of the last run, without the covariance matrix and with it.
 curves = np.array([curve_fit(model, c, run, start)[0] for run in earlier])
 rest = np.array([run - model(c, *p) for run, p in zip(earlier, curves, strict=True)])
 noise = np.sum(rest**2) / (rest.size - curves.size)
@@ -48,6 +57,8 @@ covariance = noise * np.eye(c.size) + slopes.T @ between @ slopes
 alone, alone_cov = curve_fit(model, c, last, start)
 p, pcov = curve_fit(model, c, last, start, sigma=covariance, absolute_sigma=True)
 
+# %%
+# The last run, with points that err alone and with points that err together.
 print("              points independent  points err together  mean of earlier runs")
 names = "offset", "gain", "half (ng/ml)"
 fits = (alone, np.sqrt(np.diag(alone_cov))), (p, np.sqrt(np.diag(pcov)))
@@ -55,17 +66,22 @@ for i, name in enumerate(names):
     left, right = (pm(value[i], error[i]) for value, error in fits)
     print(f"{name:12}  {left:18}  {right:19}  {mean[i]:.{len(right.split()[0]) - 2}f}")
 
+# %%
+# Above, the runs; below, how far they are from the fit, with the bands of both fits.
 figure, axes, residuals = panels(
     "concentration (ng/ml)", "optical density", "less the fit", heights=(5, 4)
 )
 grid = np.geomspace(c[0], c[-1], 300)
-axes.plot(grid, model(grid, *p), color=BLUE, label="fit of the last run")
-axes.plot([], [], **POINTS, label="last run")
-axes.plot([], [], color=GREY, lw=0.6, label="earlier runs")
+EARLIER = {"color": "0.7", "lw": 0.9}
 for panel, base in (axes, 0), (residuals, model(c, *p)):
     for run in earlier:
-        panel.plot(c, run - base, color=GREY, lw=0.6)
-    panel.plot(c, last - base, **POINTS)
+        panel.plot(c, run - base, **EARLIER)
+    panel.plot(c, last - base, **POINTS, zorder=4)
+axes.plot([], [], **POINTS, label="last run")
+axes.plot(
+    grid, model(grid, *p), color=BLUE, lw=2, zorder=3, label="fit of the last run"
+)
+axes.plot([], [], **EARLIER, label="earlier runs")
 for cov, color, label in (
     (pcov, BLUE, "± one σ, points err together"),
     (alone_cov, ORANGE, "± one σ, points independent"),
@@ -75,6 +91,6 @@ for cov, color, label in (
         grid, -spread, spread, color=color, alpha=0.4, lw=0, label=label
     )
 axes.set_xscale("log")
-axes.legend(frameon=False)
-residuals.legend(frameon=False, loc="upper left")
+axes.legend()
+residuals.legend(loc="upper left")
 save(figure, "calibration")

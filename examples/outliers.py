@@ -1,9 +1,13 @@
-"""A line through data of which a quarter is wrong: a loss that forgives.
+"""
+A line through data of which a quarter is wrong
+===============================================
 
 Telephone calls from Belgium to abroad, year by year. From 1964 to 1969, and in part of
-1963 and of 1970, it was not their number that was recorded but their minutes.
-Data: P. J. Rousseeuw and A. M. Leroy, Robust Regression and Outlier Detection, Wiley
-1987, chapter 2.
+1963 and of 1970, it was not their number that was recorded but their minutes. Least
+squares follows the error. With Cauchy's loss in ``least_squares``, a residual far
+beyond ``f_scale`` hardly pulls, and the line is that of the years that are right. Data:
+P. J. Rousseeuw and A. M. Leroy, Robust Regression and Outlier Detection, Wiley 1987,
+chapter 2.
 """
 
 import numpy as np
@@ -19,6 +23,9 @@ calls = np.array(  # millions
 )
 year = np.arange(1950, 1974)
 design = np.stack([year - 1950, np.ones(year.size)], axis=1)
+
+# %%
+# The residuals.
 
 
 @traced
@@ -38,10 +45,14 @@ def sandwich(first, second):
     return m / (m - n) * bread @ (design.T * first**2 @ design) @ bread
 
 
+# %%
+# Both fits.
 start, scale = (1, 1), 2  # beyond some 2 million, an error has less and less weight
 plain = least_squares(residual, start).x
 robust = least_squares(residual, start, loss="cauchy", f_scale=scale).x
 
+# %%
+# Their slopes with standard errors, and the years that hardly count.
 z = (residual(robust) / scale) ** 2
 weight = 1 / (1 + z)
 right = weight > 0.1
@@ -54,14 +65,16 @@ for name, p, pcov in (
     print(f"{name}: {slope} million calls more every year")
 print("hardly counted:", *year[~right])
 
-figure, axes, residuals = panels("year", "calls (millions)", "residual")
+# %%
+# The residuals are those of the robust line, on a scale that is logarithmic beyond 5.
+figure, axes, residuals = panels("year", "calls (millions)", "residual\n(millions)")
 for panel, value in (axes, calls), (residuals, -residual(robust)):
     panel.plot(year[right], value[right], **POINTS)
     panel.plot(year[~right], value[~right], **POINTS | {"mfc": "w", "mew": 1})
 axes.plot(year, design @ plain, "--", color=ORANGE, label="least squares")
 axes.plot(year, design @ robust, color=BLUE, label="Cauchy's loss")
 axes.plot([], [], **POINTS | {"mfc": "w", "mew": 1}, label="weight below 0.1")
-axes.legend(frameon=False, loc="upper left")
+axes.legend(loc="upper left")
 residuals.set_yscale("symlog", linthresh=5)
 residuals.set_yticks([-5, 0, 5, 100], labels=["−5", "0", "5", "100"])
 save(figure, "outliers")

@@ -1,19 +1,22 @@
-"""Overlapping peaks, and a bound that keeps one of them from turning negative.
+"""
+Overlapping peaks, and a bound that keeps one of them from turning negative
+===========================================================================
 
 Data: Gauss3 of NIST's Statistical Reference Datasets, a made spectrum of two blended
 lines over a decaying baseline. Does it hold a third line as well? Its place and its
-width are known, 90 and 10, and its height cannot be negative.
+width are known, 90 and 10, and its height cannot be negative: bounds of ``curve_fit``
+say both.
 """
 
-from pathlib import Path
-
 import numpy as np
-from picture import BLUE, GREY, ORANGE, POINTS, panels, pm, save
+from picture import BLUE, GREY, ORANGE, POINTS, nist, panels, pm, save
 
 from minpack import curve_fit, traced
 
-tests = Path(__file__).resolve().parents[1] / "tests"
-y, x = np.loadtxt(tests / "problems/nist/Gauss3.dat", skiprows=60, unpack=True)
+y, x = nist("Gauss3")
+
+# %%
+# The model: lines on a baseline.
 
 
 def line(x, height, place, width):
@@ -28,6 +31,8 @@ def model(x, base, rate, h1, x1, w1, h2, x2, w2, h3, x3, w3):
     return base * np.exp(-rate * x) + lines
 
 
+# %%
+# Two fits: with a third line of any height, and with one that is not negative.
 names = ["base", "rate", "h1", "x1", "w1", "h2", "x2", "w2", "h3", "x3", "w3"]
 start = [95, 0.009, 90, 113, 20, 74, 140, 20, 5, 90, 10]
 lower = np.array([0, 0, 0, 0, 0, 0, 0, 0, -np.inf, 90, 10])
@@ -37,6 +42,10 @@ any_sign, any_sign_cov = curve_fit(model, x, y, start, bounds=(lower, upper), **
 
 lower[names.index("h3")] = 0
 p, pcov = curve_fit(model, x, y, start, bounds=(lower, upper), **noise)
+
+# %%
+# A bound is no measurement: 0.0 ± 2.1 says that a line of height 2 would not have been
+# noticed.
 
 
 def text(value, variance):
@@ -49,6 +58,8 @@ for i, name in enumerate(names):
     left = text(any_sign[i], any_sign_cov[i, i])
     print(f"{name:4}  {left:17}  {text(p[i], pcov[i, i])}")
 
+# %%
+# The spectrum and the fit with the bound.
 figure, axes, residuals = panels("x", "response", "residual / σ")
 axes.plot(x, y, **POINTS, label="data")
 axes.plot(x, model(x, *p), color=BLUE, label="fit")
@@ -63,6 +74,6 @@ axes.annotate(
     arrowprops={"arrowstyle": "->", "color": BLUE},
 )
 axes.axhline(0, color=GREY, lw=0.8, zorder=0)
-axes.legend(frameon=False)
+axes.legend()
 residuals.plot(x, (y - model(x, *p)) / noise["sigma"], **POINTS)
 save(figure, "peaks")
