@@ -51,7 +51,8 @@ report(names, popt, pcov)
 print(f"sum of squares: {np.sum((y - pressure(month, *popt)) ** 2):.8g}")
 
 # %%
-# Above, the data and the fit. Below, where the fits end up: each square is one start.
+# Above, the data and the fit. Below, the sum of squares in which each start ends, a
+# square a start; the circles mark the periods found.
 figure = new_figure(figsize=(8, 7))
 top, bottom = figure.subfigures(2, height_ratios=(1, 1.1))
 axes = top.subplots()

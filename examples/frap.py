@@ -6,8 +6,8 @@ A spot of a fluorescent membrane is bleached by a flash, and molecules from arou
 move in. How fast the light comes back tells how fast they diffuse; what never comes
 back was held in place. The curve for a round spot (Soumpasis, 1983) has two Bessel
 functions, SciPy's ``i0e`` and ``i1e``. 24 cells are fitted by one call of
-``curve_fit_batch``, and their standard errors weigh the mean. Needs SciPy; the data are
-made here.
+``curve_fit_batch``, with a standard error for each. Needs SciPy; the data are made
+here.
 """
 
 import numpy as np
@@ -47,8 +47,8 @@ result = curve_fit_batch(recovery, t, y, [0.2, 0.5, 0.3], bounds=bounds)
 print(result)
 
 # %%
-# Cells differ by more than the error of a fit. The mean and its standard error are
-# those of the cells.
+# Cells differ by more than the error of a fit. So the mean and its standard error come
+# from the scatter of the cells.
 diffusion, error = result.x[:, 2], result.stderr[:, 2]
 for name, chosen in ("without", ~drug), ("with the drug", drug):
     d = diffusion[chosen]

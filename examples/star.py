@@ -11,7 +11,7 @@ believed. The image is made here.
 
 import numpy as np
 from matplotlib.colors import PowerNorm
-from picture import ORANGE, new_figure, pm, save
+from picture import new_figure, pm, save
 
 from minpack import curve_fit, traced
 
@@ -77,7 +77,8 @@ for i, name in enumerate(names):
 print(f"pixels left out: {np.sum(~clean)}; of {hit.sum()} hit: {np.sum(~clean & hit)}")
 
 # %%
-# The image and its fit; what the two fits leave, in units of the noise.
+# The image and its fit; what the two fits leave, in units of the noise. Pixels that
+# were left out are grey.
 figure = new_figure(figsize=(8, 7))
 (above_left, above), (left, right) = figure.subplots(2, 2, sharex=True, sharey=True)
 norm = PowerNorm(0.5, 80, 1200)
@@ -87,13 +88,14 @@ figure.colorbar(
     shown, ax=[above_left, above], label="electrons", extend="max",
     ticks=[100, 200, 400, 800, 1200],
 )  # fmt: skip
-for axes, p, sigma in (left, plain, plain_noise), (right, popt, noise):
-    pull = (data - image(pixel, *p)) / sigma
+for axes, p, sigma, kept in (
+    (left, plain, plain_noise, everything),
+    (right, popt, noise, clean),
+):
+    pull = np.where(kept, (data - image(pixel, *p)) / sigma, np.nan)
+    axes.set_facecolor("0.4")
     shown = axes.imshow(pull.reshape(SIZE, SIZE), cmap="RdBu_r", vmin=-6, vmax=6)
 figure.colorbar(shown, ax=[left, right], label="residual / σ", extend="both")
-right.plot(
-    *pixel[:, ~clean], "s", ms=5.5, mfc="none", mec=ORANGE, mew=0.8, label="left out"
-)
 above_left.set(title="image", ylabel="y (pixels)")
 above.set(title="fit without the pixels hit")
 left.set(title="residuals of least squares", xlabel="x (pixels)", ylabel="y (pixels)")

@@ -37,7 +37,7 @@ noise = 0.002
 y = absorbance(x, *true) + np.random.default_rng(1).normal(0, noise, x.size)
 
 start = [0, 0, 0.2, -0.5, 0.1, 0.2, 0.3, 0.1, 0.1]
-bounds = [-1] * 8 + [0], 9  # widths of either sign would fit
+bounds = [-1, -1, 0, -3, 0, 0, -3, 0, 0], 3  # areas and widths are not negative
 known = {"sigma": noise, "absolute_sigma": True}
 popt, pcov = curve_fit(absorbance, x, y, start, bounds=bounds, **known)
 print(absorbance)
