@@ -22,7 +22,8 @@ SECTIONS = {
 }
 # picture.py is what the others share; nist.py is `make demo`.
 EXAMPLES = {path.stem for path in ROOT.glob("examples/*.py")} - {"picture", "nist"}
-MADE = sorted(EXAMPLES - set(SECTIONS) - {"cycles", "image"})  # with known truth
+CERTIFIED = {"cycles": "ENSO", "growth": "Rat43"}  # by NIST
+MADE = sorted(EXAMPLES - {*SECTIONS, *CERTIFIED, "image"})  # with known truth
 
 
 def block(section: str, language: str) -> str:
@@ -88,14 +89,16 @@ def test_the_errors_of_all_examples_are_as_large_as_what_they_are_off(printed):
     assert 0.5 < np.mean(off**2) < 1.5
 
 
-def test_the_cycles_are_those_that_nist_certifies(printed):
-    (enso,) = (dataset for dataset in DATASETS if dataset.name == "ENSO")
-    found = np.array(
-        re.findall(r"(-?[\d.]+) ± ([\d.]+)", printed("cycles")), dtype=float
-    )
-    expected = np.stack([enso.certified, enso.stddev], axis=1)
-    np.testing.assert_allclose(found, expected, atol=0.0051)
-    assert f"sum of squares: {enso.rss:.8g}\n" in printed("cycles")
+@pytest.mark.parametrize(("name", "dataset"), CERTIFIED.items())
+def test_an_example_finds_what_nist_certifies(name, dataset, printed):
+    (certified,) = (one for one in DATASETS if one.name == dataset)
+    found = re.findall(r"(-?[\d.]+) ± ([\d.]+)", printed(name))[: certified.n]
+    for texts, *numbers in zip(
+        found, certified.certified, certified.stddev, strict=True
+    ):
+        for text, number in zip(texts, numbers, strict=True):
+            assert text == f"{number:.{len(text.partition('.')[2])}f}"
+    assert f"{certified.rss:.1f}" in printed(name)
 
 
 def test_the_image_example_prints_what_its_page_says(printed):
