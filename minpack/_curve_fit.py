@@ -217,7 +217,8 @@ def curve_fit(
         ``col_deriv`` and ``kernels`` as in `leastsq`; ``loss``, ``f_scale``,
         ``diff_step``, ``x_scale``, ``verbose`` and ``callback`` as in
         `least_squares`; ``max_nfev``, another name of ``maxfev``; and for an `f` from
-        `traced` ``workers``, the largest number of threads.
+        `traced`, or a compiled one of a range of rows, ``workers``, the largest number
+        of threads.
 
     Returns
     -------
@@ -283,6 +284,8 @@ def curve_fit(
     the m numbers of `ydata`, which `f` does not see, and returns 0, or a negative
     number to stop the fit. `f` and `jac` must both be compiled, or none. Such a fit
     runs without Python, and other threads run meanwhile; docs/batch.md has examples.
+    A compiled `f` may also compute a range of rows, as in `leastsq`, with the
+    derivatives where ``jac=True``.
 
     References
     ----------
@@ -353,7 +356,7 @@ def curve_fit(
     if has_jacobian or jac == "cs" or user_data is not None or vectorized:
         model = None
     workers = None
-    if model is not None and "workers" in kwargs:
+    if "workers" in kwargs and (model is not None or _minpack.takes_range(f, "f")):
         workers = threads(kwargs.pop("workers"))
     options = _DEFAULTS
     as_least_squares = method in ("trf", "dogbox") or (
@@ -369,8 +372,8 @@ def curve_fit(
     if jac is True:
         function, jac = two_functions(f, "f", "jac")
     data = (ydata, p0, sigma, factor)
-    flags = (absolute_sigma, check_finite, full_output)
-    rest: tuple[Any, ...] = (lower, upper, *flags, user_data, vectorized, *options)
+    flags = (absolute_sigma, check_finite, full_output, user_data, workers, vectorized)
+    rest: tuple[Any, ...] = (lower, upper, *flags, *options)
     if bound is None:
         fit = _minpack.curve_fit(function, xdata, *data, jac, *rest)
         is_exact = has_jacobian or jac == "cs"

@@ -177,8 +177,9 @@ def least_squares(
         long: so many processes, -1 for one on each processor, or a callable such as
         the ``map`` of a pool, called as ``workers(fun, points)``. None and 1: they are
         evaluated one after the other. Other processes must be able to import `fun`.
-        For a `fun` from `traced`, the largest number of threads that share its rows;
-        None: as many as the rows are worth, at most one on each processor.
+        For a `fun` from `traced`, or a compiled one of a range of rows, the largest
+        number of threads that share the rows; None: as many as the rows are worth, at
+        most one on each processor.
     m : int, optional
         The number of residuals; for compiled functions, which need it.
     user_data : array_like, optional
@@ -344,13 +345,16 @@ def least_squares(
 
         def run(fun: Any, exact: Any, m: int) -> Any:
             derivatives = jac if exact is None or jac == "3-point" else exact
-            rest = ((), None, m, None, observer, False, None)
+            rest = ((), None, m, None, None, observer, False, None)
             return _minpack.least_squares(fun, start, derivatives, *options, *rest)
 
         fit = bound.solve(run)
         is_exact = jac == "2-point" and bound.jacobian is not None
     else:
-        rest = (args, kwargs, m, user_data, observer, vectorized)
+        count = None
+        if workers is not None and _minpack.takes_range(fun, "fun"):
+            count, workers = threads(workers), None
+        rest = (args, kwargs, m, user_data, count, observer, vectorized)
         if is_one(workers):
             fit = _minpack.least_squares(fun, start, jac, *options, *rest, None)
         else:

@@ -245,6 +245,15 @@ def leastsq(
     negative number to stop the fit. Such a fit runs without Python, and other threads
     run meanwhile; docs/batch.md has examples.
 
+    Or `func` is a compiled function of a range of rows, with the signature ::
+
+        int func(int first, int count, int n, const double *x, double *fvec,
+                 double *fjac, int ldfjac, void *user_data)
+
+    which writes `count` residuals from number `first` on, and unless `fjac` is NULL,
+    and `ldfjac` 0, their derivatives. ``Dfun=True`` says that it has these. The rows
+    of a large fit are computed in blocks, on as many threads as they are worth.
+
     With the fast kernels a fit has the bits of the reference kernels if there are
     fewer than 32 residuals, and up to 1,024 also if `ftol`, `xtol` and `gtol` are at
     most 1e-13, or if the columns of the first Jacobian nearly depend on each other:
@@ -305,14 +314,14 @@ def leastsq(
     if Dfun is True:
         func, jacobian = two_functions(func, "func", "Dfun")
     if bound is None:
-        rest = (m, user_data, vectorized)
+        rest = (m, user_data, None, vectorized)
         fit = _minpack.leastsq(
             func, x0, args, jacobian, full_output, col_deriv, *options, *rest
         )
     else:
         fit = bound.solve(
             lambda func, Dfun, m: _minpack.leastsq(
-                func, x0, (), Dfun, full_output, False, *options, m, None, False
+                func, x0, (), Dfun, full_output, False, *options, m, None, None, False
             )
         )
         has_jacobian = bound.jacobian is not None

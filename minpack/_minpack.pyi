@@ -1,7 +1,7 @@
 """The compiled part: a fit from Python's arguments to a tuple of results."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +12,7 @@ def leastsq(
     func: Callable[..., ArrayLike],
     x0: ArrayLike,
     args: Any,
-    Dfun: Callable[..., ArrayLike] | None,
+    Dfun: Callable[..., ArrayLike] | Literal[True] | None,  # True: of a range of rows
     full_output: bool,
     col_deriv: bool,
     ftol: float,
@@ -25,6 +25,7 @@ def leastsq(
     kernels: str,
     m: int | None,
     user_data: Any,
+    workers: int | None,  # threads for a compiled function of a range of rows
     vectorized: bool,
     /,
 ) -> (
@@ -48,7 +49,7 @@ def leastsq(
 def least_squares(
     fun: Callable[..., ArrayLike],
     x0: ArrayLike,
-    jac: str | Callable[..., ArrayLike],
+    jac: str | Callable[..., ArrayLike] | Literal[True],
     lower: _Vector | None,  # both, (n,), or neither; x0 is within
     upper: _Vector | None,
     ftol: float,
@@ -63,6 +64,7 @@ def least_squares(
     kwargs: dict[str, Any] | None,
     m: int | None,
     user_data: Any,
+    workers: int | None,
     # x, fun, cost, nit, nfev, optimality of each new iterate; whether to stop
     observer: Callable[[_Vector, _Vector, float, int, int, float], bool] | None,
     vectorized: bool,
@@ -90,13 +92,14 @@ def curve_fit(
     p0: ArrayLike,
     sigma: ArrayLike | None,  # (m,), (1,) or ()
     factor_of_covariance: _Vector | None,  # (m, m), L' of the covariance L L'
-    jac: str | Callable[..., ArrayLike] | None,
+    jac: str | Callable[..., ArrayLike] | Literal[True] | None,
     lower: _Vector | None,  # (n,)
     upper: _Vector | None,  # (n,)
     absolute_sigma: bool,
     check_finite: bool,
     full_output: bool,
     user_data: Any,
+    workers: int | None,  # threads for a compiled function of a range of rows
     vectorized: bool,
     col_deriv: bool,
     ftol: float,
@@ -332,6 +335,9 @@ def fit_in_pieces(
 
 def is_compiled(function: Any, name: str, /) -> bool:
     """Whether it is a compiled function; raise where it has another signature."""
+
+def takes_range(function: Any, name: str, /) -> bool:
+    """Whether it is a compiled function that computes a range of rows."""
 
 def instruction_sets() -> tuple[str, ...]:
     """Name the instruction sets whose fast kernels run here, the best last."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from minpack import _minpack
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def check_pair(function: Any, name: str, option: str) -> None:
@@ -17,7 +14,7 @@ def check_pair(function: Any, name: str, option: str) -> None:
     if _minpack.is_compiled(function, name):
         raise TypeError(
             f"{option}=True is for a Python {name}: a compiled one returns no Jacobian "
-            "beside its values"
+            "beside its values, but in single fits one that computes a range of rows"
         )
     if not callable(function):
         raise TypeError(f"{name} must be callable, not {type(function).__name__}")
@@ -33,14 +30,15 @@ def pair_of(answer: Any, name: str, option: str) -> tuple[Any, Any]:
     return answer
 
 
-def two_functions(
-    function: Callable[..., Any], name: str, option: str
-) -> tuple[Callable[..., Any], Callable[..., Any]]:
+def two_functions(function: Any, name: str, option: str) -> tuple[Any, Any]:
     """Return the functions of the values and of the Jacobian of a single fit.
 
     The second answers from the last call of the first where that was at the same
-    parameters: the first argument, or for a model `f` all after it.
+    parameters: the first argument, or for a model `f` all after it. A compiled function
+    of a range of rows needs no second one: True is returned in its place.
     """
+    if _minpack.takes_range(function, name):
+        return function, True
     check_pair(function, name, option)
     parameters = slice(1, None) if name == "f" else slice(1)
     last: list[Any] = [None, None]  # where `function` was called, and its Jacobian

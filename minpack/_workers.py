@@ -37,8 +37,8 @@ def processors() -> int:
 
 
 def threads(workers: Any) -> int | None:
-    """Read how many threads may run a traced function; None: as many as it is worth."""
-    return None if workers is None else _count(workers, " for a traced function")
+    """Read how many threads may share the rows; None: as many as these are worth."""
+    return None if workers is None else _count(workers, " of threads for this function")
 
 
 def is_one(workers: Any) -> bool:

@@ -95,9 +95,9 @@ static int take_functions(batch *b, PyObject *func, PyObject *Dfun)
     b->program = program_of(func);
     if (b->program != NULL)
         return take_program(b);
-    b->is_compiled =
-        compiled_take_both(&b->residuals, func, b->is_curve ? "f" : "func", &b->jacobian,
-                           b->is_pair ? Py_None : Dfun, b->is_curve ? "jac" : "Dfun");
+    b->is_compiled = compiled_take_both(
+        &b->residuals, func, b->is_curve ? "f" : "func", COMPILED_RESIDUALS, &b->jacobian,
+        b->is_pair ? Py_None : Dfun, b->is_curve ? "jac" : "Dfun");
     return b->is_compiled < 0 ? -1 : 0;
 }
 

@@ -4,32 +4,29 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "crew.h"
 #include "curve_fit.h"
+#include "row_team.h"
 
 enum {
     FEWEST =
-        1024,     /* with no more residuals MINPACK's order of operations may be wanted */
-    STRIP = 512,  /* rows that are weighed together */
-    SHARE = 32768 /* rows that are worth a thread */
+        1024,   /* with no more residuals MINPACK's order of operations may be wanted */
+    STRIP = 512 /* rows that are weighed together */
 };
 
 typedef struct {
     fit *fit;
-    crew *crew;           /* or NULL: there is one thread */
-    program_run **runs;   /* one for each thread; the first is not ours */
-    int count;            /* of threads */
+    row_team team;
     int looks;            /* 1: whether data are finite is found out in this pass */
     atomic_int is_bad[2]; /* those of fit->finite that are not */
     int ends; /* 1: weigh the rows by the curvature of the loss itself, see loss.h */
     double *linearized; /* (n) where the factors are from */
 } blocks;
 
-int fit_takes_blocks(const fit *self, const program_run *run, npy_intp m)
+int fit_takes_blocks(const fit *self, const compiled_part *part, npy_intp m)
 {
     return m > FEWEST && self->analytic && !has_covariance(self->data)
            && self->observer == NULL && self->loss.function.name == NULL
-           && self->lm.state.mends && run->program->has_jacobian;
+           && self->lm.state.mends && computes_derivatives(part);
 }
 
 /* --- Rows -------------------------------------------------------------------------- */
@@ -40,16 +37,13 @@ static int takes_loss(const blocks *b)
 }
 
 /* Residuals, and where fjac is not NULL the Jacobian, without the loss. */
-static void evaluate(const blocks *b, int worker, int first, int count, double *fvec,
+static void evaluate(blocks *b, int worker, int first, int count, double *fvec,
                      double *fjac, int ldfjac)
 {
     const fit *self = b->fit;
     int m = self->lm.rows.m, n = self->lm.rows.n;
 
-    if (fjac != NULL)
-        program_rows(b->runs[worker], first, count, fvec, fjac, ldfjac);
-    else
-        program_value_rows(b->runs[worker], first, count, fvec);
+    team_rows(&b->team, worker, first, count, fvec, fjac, ldfjac);
     if (self->data == NULL)
         return;
     data_weigh_value_rows(self->data, m, first, count, fvec);
@@ -84,8 +78,8 @@ static void look_at_data(blocks *b, int first, int count)
     }
 }
 
-static double rows_of_program(void *who, int worker, int first, int count, double *fvec,
-                              double *fjac, int ldfjac)
+static double rows_of_team(void *who, int worker, int first, int count, double *fvec,
+                           double *fjac, int ldfjac)
 {
     blocks *b = who;
     fit *self = b->fit;
@@ -106,7 +100,7 @@ static void spread(void *who, int count, void (*part)(void *context, int k, int 
 {
     const blocks *b = who;
 
-    crew_each(b->crew, count, part, context);
+    crew_each(b->team.crew, count, part, context);
 }
 
 /* --- Hooks ------------------------------------------------------------------------- */
@@ -116,15 +110,12 @@ static blocks *blocks_of(const lm_fit *lm)
     return lm->rows.source_who;
 }
 
-static void move_to(const blocks *b, const double *x)
-{
-    for (int k = 0; k < b->count; k++)
-        program_at(b->runs[k], x);
-}
-
+/* Whether to go on: 0, or what ends the fit. */
 static int goes_on(const blocks *b)
 {
-    return interrupt_came(b->fit->unlocked) ? FIT_FAILED : 0;
+    return b->team.status < 0                 ? b->team.status
+           : interrupt_came(b->fit->unlocked) ? FIT_FAILED
+                                              : 0;
 }
 
 static int has_bad_data(const blocks *b)
@@ -141,7 +132,7 @@ static int residuals(void *who, lm_fit *lm, const double *x)
     if (has_bad_data(b))
         return FIT_FAILED;
     b->looks = lm->state.nfev == 1;
-    move_to(b, x);
+    team_move(&b->team, x);
     return goes_on(b);
 }
 
@@ -154,25 +145,24 @@ static int jacobian(void *who, lm_fit *lm)
         return FIT_FAILED;
     b->looks = 0;
     memcpy(b->linearized, lm->state.x, (size_t)lm->rows.n * sizeof(double));
-    move_to(b, lm->state.x);
+    team_move(&b->team, lm->state.x);
     return goes_on(b);
 }
 
 /* --- What the caller asks to see --------------------------------------------------- */
 
-/* Whole arrays, a strip of them in each part. */
+/* Whole arrays */
 typedef struct {
-    const blocks *blocks;
-    int strip;
+    blocks *blocks;
     double *fvec, *fjac, *fvec_weighted;
 } picture;
 
 static void draw(void *context, int k, int worker)
 {
     const picture *p = context;
-    const blocks *b = p->blocks;
-    int m = b->fit->lm.rows.m, first = k * p->strip;
-    int count = m - first < p->strip ? m - first : p->strip;
+    blocks *b = p->blocks;
+    int m = b->fit->lm.rows.m, first = k * TEAM_STRIP;
+    int count = m - first < TEAM_STRIP ? m - first : TEAM_STRIP;
     double *fjac = p->fjac != NULL ? p->fjac + first : NULL;
 
     evaluate(b, worker, first, count, p->fvec + first, fjac, m);
@@ -182,14 +172,11 @@ static void draw(void *context, int k, int worker)
     weigh(b, count, p->fvec_weighted + first, fjac, m);
 }
 
-static void draw_at(const blocks *b, const double *x, picture p)
+static void draw_at(blocks *b, const double *x, picture p)
 {
-    int m = b->fit->lm.rows.m;
-
-    move_to(b, x);
+    team_move(&b->team, x);
     p.blocks = b;
-    p.strip = SHARE / 4;
-    crew_each(b->crew, m / p.strip + (m % p.strip != 0), draw, &p);
+    team_each(&b->team, b->fit->lm.rows.m, draw, &p);
 }
 
 /* New arrays of the residuals and the Jacobian, where they are shown. */
@@ -215,7 +202,7 @@ static int allocate_arrays(fit *self)
 
 /* Fill them. Where the Jacobian is kept it is that at x, else the one that has been
  * factored. */
-static void fill_arrays(const blocks *b)
+static void fill_arrays(blocks *b)
 {
     fit *self = b->fit;
     lm_rows *rows = &self->lm.rows;
@@ -223,7 +210,7 @@ static void fill_arrays(const blocks *b)
     picture all = {
         .fvec = rows->fvec, .fjac = rows->fjac, .fvec_weighted = rows->fvec_weighted};
 
-    if (s->info == LM_BAD_INPUT) {
+    if (s->info <= LM_BAD_INPUT) { /* or the function has stopped the fit */
         fill_nan(rows->fvec, rows->m);
         memset(rows->fjac, 0, (size_t)rows->m * (size_t)rows->n * sizeof(double));
         return;
@@ -239,48 +226,6 @@ static void fill_arrays(const blocks *b)
 
 /* --- The whole --------------------------------------------------------------------- */
 
-/* How many threads the rows are worth, of those that may be. */
-static int count_threads(const program_run *run, npy_intp m)
-{
-    npy_intp most = m / SHARE;
-
-    if (most < 2 || run->workers < 2 || program_has_full(run->program))
-        return 1;
-    return run->workers < most ? run->workers : (int)most;
-}
-
-/* A run for each of the threads. */
-static int allocate_runs(blocks *b, program_run *run, npy_intp m, npy_intp n)
-{
-    int wanted = count_threads(run, m);
-
-    b->runs = PyMem_Calloc((size_t)wanted, sizeof *b->runs);
-    b->linearized = PyMem_Calloc((size_t)n, sizeof(double));
-    if (b->runs == NULL || b->linearized == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    b->runs[b->count++] = run;
-    while (b->count < wanted) {
-        program_run *other = program_run_again(run);
-        if (other == NULL)
-            return -1;
-        b->runs[b->count++] = other;
-    }
-    if (b->count > 1)
-        b->crew = crew_new(b->count - 1);
-    return 0;
-}
-
-static void clear(blocks *b)
-{
-    crew_free(b->crew);
-    for (int k = 1; k < b->count; k++)
-        program_run_free(b->runs[k]);
-    PyMem_Free(b->runs);
-    PyMem_Free(b->linearized);
-}
-
 /* The factors at the solution, by the curvature of the loss. */
 static void end_weighted(blocks *b)
 {
@@ -289,33 +234,41 @@ static void end_weighted(blocks *b)
     if (!takes_loss(b) || !has_jacobian_at_end(&lm->state))
         return;
     b->ends = 1;
-    move_to(b, lm->state.x);
+    team_move(&b->team, lm->state.x);
     lm_linearize(lm);
 }
 
-int fit_run_blocks(fit *self, program_run *run, npy_intp m, PyArrayObject *diag)
+int fit_run_blocks(fit *self, const compiled_part *part, npy_intp m, PyArrayObject *diag)
 {
     interrupt signals;
     fexcept_t flags; /* as found, whatever the loops do to them */
     lm_hooks hooks = {.residuals = residuals, .jacobian = jacobian};
     blocks b = {.fit = self, .looks = 0};
     lm_rows *rows = &self->lm.rows;
+    npy_intp n = PyArray_DIM(self->x, 0);
     int status = -1;
 
-    if (allocate_runs(&b, run, m, PyArray_DIM(self->x, 0)) < 0)
+    b.linearized = PyMem_Calloc((size_t)n, sizeof(double));
+    if (b.linearized == NULL) {
+        PyErr_NoMemory();
         goto done;
-    rows->source = rows_of_program;
+    }
+    if (team_open(&b.team, part, m, n) < 0)
+        goto done;
+    rows->source = rows_of_team;
     rows->spread = spread;
     rows->source_who = &b;
-    rows->workers = b.count;
+    rows->workers = b.team.count;
     if (fit_allocate(self, m, diag) < 0)
         goto done;
     self->unlocked = &signals;
     fegetexceptflag(&flags, FE_ALL_EXCEPT);
     interrupt_start(&signals);
     lm_run(&self->lm, &hooks, self);
-    if (!has_bad_data(&b))
+    if (!has_bad_data(&b) && b.team.status == 0)
         end_weighted(&b);
+    if (b.team.status < 0)
+        self->lm.state.info = b.team.status;
     interrupt_end(&signals);
     for (int k = 0; k < 2 && !PyErr_Occurred(); k++)
         if (b.is_bad[k])
@@ -324,12 +277,15 @@ int fit_run_blocks(fit *self, program_run *run, npy_intp m, PyArrayObject *diag)
         Py_BEGIN_ALLOW_THREADS
         fill_arrays(&b);
         Py_END_ALLOW_THREADS
+        if (b.team.status < 0)
+            self->lm.state.info = b.team.status;
     }
     fesetexceptflag(&flags, FE_ALL_EXCEPT);
     status = PyErr_Occurred() ? -1 : 0;
 done:
     rows->source_who = NULL;
     self->unlocked = NULL;
-    clear(&b);
+    team_close(&b.team);
+    PyMem_Free(b.linearized);
     return status;
 }

@@ -2,25 +2,41 @@
 
 #include <string.h>
 
-/* The signatures without names, spaces and const. */
-static const char *const SIGNATURES[] = {
-    [COMPILED_RESIDUALS] = "int(int,int,double*,double*,void*)",
-    [COMPILED_JACOBIAN] = "int(int,int,double*,double*,int,void*)",
-};
+/* A signature: without names, spaces and const; a letter for each argument of ctypes; and
+ * what follows the name of the function, for messages. */
+typedef struct {
+    enum compiled_kind kind;
+    const char *types;
+    const char *letters;
+    const char *text;
+} signature;
 
-/* Where they differ in minpack.h, for messages. */
-static const char *const RESULTS[] = {
-    [COMPILED_RESIDUALS] = "double *fvec",
-    [COMPILED_JACOBIAN] = "double *fjac, int ldfjac",
+static const signature SIGNATURES[] = {
+    {COMPILED_RESIDUALS, "int(int,int,double*,double*,void*)", "iippp",
+     "(int m, int n, const double *x, double *fvec, void *user_data)"},
+    {COMPILED_JACOBIAN, "int(int,int,double*,double*,int,void*)", "iippip",
+     "(int m, int n, const double *x, double *fjac, int ldfjac, void *user_data)"},
+    {COMPILED_RANGE, "int(int,int,int,double*,double*,double*,int,void*)", "iiipppip",
+     "(int first, int count, int n, const double *x, double *fvec, double *fjac, int "
+     "ldfjac, void *user_data)"},
 };
+enum { SIGNATURE_COUNT = sizeof SIGNATURES / sizeof *SIGNATURES };
 
-static int wrong_signature(const char *name, enum compiled_kind kind, const char *came)
+static int wrong_signature(const char *name, int kinds, const char *came)
 {
-    PyErr_Format(
-        PyExc_TypeError,
-        "%s must be compiled from 'int %s(int m, int n, const double *x, %s, void "
-        "*user_data)'; the signature of this one is '%s'",
-        name, name, RESULTS[kind], came);
+    PyObject *wanted = PyUnicode_FromString(""); /* new */
+
+    for (int k = 0; wanted != NULL && k < SIGNATURE_COUNT; k++)
+        if (SIGNATURES[k].kind & kinds)
+            Py_SETREF(wanted,
+                      PyUnicode_FromFormat("%U%s'int %s%s'", wanted,
+                                           PyUnicode_GET_LENGTH(wanted) > 0 ? " or " : "",
+                                           name, SIGNATURES[k].text)); /* new */
+    if (wanted != NULL)
+        PyErr_Format(PyExc_TypeError,
+                     "%s must be compiled from %U; the signature of this one is '%s'",
+                     name, wanted, came);
+    Py_XDECREF(wanted);
     return -1;
 }
 
@@ -35,11 +51,10 @@ static int starts_with_word(const char *text, const char *word)
            && text[length] != '_';
 }
 
-/* Compare a declaration of types with the one that is wanted: spaces, const and the (*)
- * of a pointer to a function do not count. */
-static int check_signature(const char *text, const char *name, enum compiled_kind kind)
+/* Whether a declaration of types is `wanted`: spaces, const and the (*) of a pointer to a
+ * function do not count. */
+static int declares(const char *came, const char *wanted)
 {
-    const char *wanted = SIGNATURES[kind], *came = text;
     int inside_word = 0;
 
     while (*came != '\0') {
@@ -55,10 +70,21 @@ static int check_signature(const char *text, const char *name, enum compiled_kin
             came++;
             wanted++;
         } else {
-            return wrong_signature(name, kind, text);
+            return 0;
         }
     }
-    return *wanted == '\0' ? 0 : wrong_signature(name, kind, text);
+    return *wanted == '\0';
+}
+
+/* The kind of a function with this declaration. */
+static int take_declaration(compiled *self, const char *text, const char *name, int kinds)
+{
+    for (int k = 0; k < SIGNATURE_COUNT; k++)
+        if (SIGNATURES[k].kind & kinds && declares(text, SIGNATURES[k].types)) {
+            self->kind = SIGNATURES[k].kind;
+            return 0;
+        }
+    return wrong_signature(name, kinds, text);
 }
 
 /* 'i' for an int, 'p' for a pointer, which may be one to double, '?' else, of a type from
@@ -87,47 +113,54 @@ static char ctypes_kind(PyObject *type /* borrowed */)
     return kind;
 }
 
-/* Compare the types that a function from ctypes has been told, where it has. */
-static int check_ctypes(PyObject *function, const char *name, enum compiled_kind kind)
+/* Whether these types of arguments are those of the letters; -1 with an exception set. */
+static int has_types(PyObject *types /* borrowed: a fast sequence */, const char *letters)
 {
-    const char *wanted = kind == COMPILED_RESIDUALS ? "iippp" : "iippip";
+    Py_ssize_t count = PySequence_Fast_GET_SIZE(types);
+
+    if (count != (Py_ssize_t)strlen(letters))
+        return 0;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        char code = ctypes_kind(PySequence_Fast_GET_ITEM(types, i)); /* borrowed */
+        if (code != letters[i])
+            return code == 0 ? -1 : 0;
+    }
+    return 1;
+}
+
+/* The kind of a function from ctypes by the types that it has been told, where it has. */
+static int take_types(compiled *self, PyObject *function, const char *name, int kinds)
+{
     PyObject *types = NULL, *fast = NULL, *text = NULL, *result = NULL;
-    int status = -1, good = 1;
+    int status = -1;
 
     types = PyObject_GetAttrString(function, "argtypes"); /* new */
     result = PyObject_GetAttrString(function, "restype"); /* new */
     if (types == NULL || result == NULL)
-        goto fail;
+        goto done;
     if (types == Py_None) { /* not told: the default restype is int */
         status = 0;
-        goto fail;
+        goto done;
     }
     fast = PySequence_Fast(types, "argtypes"); /* new */
     if (fast == NULL)
-        goto fail;
-    good = PySequence_Fast_GET_SIZE(fast) == (Py_ssize_t)strlen(wanted);
-    if (good && result != Py_None) {
-        char code = ctypes_kind(result);
-        if (code == 0)
-            goto fail;
-        good = code == 'i';
-    } else {
-        good = 0;
-    }
-    for (Py_ssize_t i = 0; good && wanted[i] != '\0'; i++) {
-        char code = ctypes_kind(PySequence_Fast_GET_ITEM(fast, i)); /* borrowed */
-        if (code == 0)
-            goto fail;
-        good = code == wanted[i];
-    }
-    if (good) {
-        status = 0;
-        goto fail;
+        goto done;
+    char code = result != Py_None ? ctypes_kind(result) : '?';
+    if (code == 0)
+        goto done;
+    for (int k = 0; code == 'i' && k < SIGNATURE_COUNT; k++) {
+        int has = SIGNATURES[k].kind & kinds ? has_types(fast, SIGNATURES[k].letters) : 0;
+        if (has > 0) {
+            self->kind = SIGNATURES[k].kind;
+            status = 0;
+        }
+        if (has != 0)
+            goto done;
     }
     text = PyUnicode_FromFormat("restype %R, argtypes %R", result, types); /* new */
     if (text != NULL)
-        wrong_signature(name, kind, PyUnicode_AsUTF8(text));
-fail:
+        wrong_signature(name, kinds, PyUnicode_AsUTF8(text));
+done:
     Py_XDECREF(types);
     Py_XDECREF(fast);
     Py_XDECREF(text);
@@ -137,18 +170,17 @@ fail:
 
 /* --- The kinds of objects: 1 taken, 0 something else, -1 exception ---------- */
 
-static int take_capsule(compiled *self, PyObject *capsule, const char *name,
-                        enum compiled_kind kind)
+static int take_capsule(compiled *self, PyObject *capsule, const char *name, int kinds)
 {
     const char *signature = PyCapsule_GetName(capsule);
 
     if (signature == NULL && PyErr_Occurred())
         return -1;
     if (signature != NULL && strncmp(signature, "minpack.", 8) == 0) /* our own kinds */
-        return wrong_signature(name, kind, signature);
+        return wrong_signature(name, kinds, signature);
     /* A name that is no signature, as "module.function", says nothing of it. */
     if (signature != NULL && strchr(signature, '(') != NULL
-        && check_signature(signature, name, kind) < 0)
+        && take_declaration(self, signature, name, kinds) < 0)
         return -1;
     self->address = PyCapsule_GetPointer(capsule, signature);
     if (self->address == NULL)
@@ -171,8 +203,7 @@ static int needs_lock(PyObject *function)
 }
 
 /* A function of ctypes: the buffer of such an object holds the address. */
-static int take_ctypes(compiled *self, PyObject *object, const char *name,
-                       enum compiled_kind kind)
+static int take_ctypes(compiled *self, PyObject *object, const char *name, int kinds)
 {
     Py_buffer buffer;
     int locks = needs_lock(object);
@@ -182,7 +213,7 @@ static int take_ctypes(compiled *self, PyObject *object, const char *name,
                      "%s must be a function that can run without Python's lock: load it "
                      "by ctypes.CDLL, not PyDLL",
                      name);
-    if (locks != 0 || check_ctypes(object, name, kind) < 0
+    if (locks != 0 || take_types(self, object, name, kinds) < 0
         || PyObject_GetBuffer(object, &buffer, PyBUF_SIMPLE) < 0)
         return -1;
     if (buffer.len >= (Py_ssize_t)sizeof self->address)
@@ -192,8 +223,7 @@ static int take_ctypes(compiled *self, PyObject *object, const char *name,
 }
 
 /* A pointer of cffi: int(_cffi_backend.cast(uintptr_t, object)). */
-static int take_cffi(compiled *self, PyObject *object, const char *name,
-                     enum compiled_kind kind)
+static int take_cffi(compiled *self, PyObject *object, const char *name, int kinds)
 {
     PyObject *module = NULL, *type = NULL, *text = NULL, *integer_type = NULL;
     PyObject *cast = NULL, *number = NULL;
@@ -210,7 +240,7 @@ static int take_cffi(compiled *self, PyObject *object, const char *name,
     if (text == NULL)
         goto fail;
     const char *signature = PyUnicode_AsUTF8(text); /* borrowed */
-    if (signature == NULL || check_signature(signature, name, kind) < 0)
+    if (signature == NULL || take_declaration(self, signature, name, kinds) < 0)
         goto fail;
     integer_type =
         PyObject_CallMethod(module, "new_primitive_type", "s", "uintptr_t"); /* new */
@@ -234,8 +264,7 @@ fail:
 }
 
 /* What numba.cfunc makes is known by its two attributes. */
-static int take_numba(compiled *self, PyObject *object, const char *name,
-                      enum compiled_kind kind)
+static int take_numba(compiled *self, PyObject *object, const char *name, int kinds)
 {
     PyObject *function = NULL;
     PyObject *address = PyObject_GetAttrString(object, "address"); /* new */
@@ -243,7 +272,7 @@ static int take_numba(compiled *self, PyObject *object, const char *name,
 
     if (address != NULL)
         function = PyObject_GetAttrString(object, "ctypes"); /* new */
-    if (function == NULL || check_ctypes(function, name, kind) < 0)
+    if (function == NULL || take_types(self, function, name, kinds) < 0)
         goto fail;
     self->address = PyLong_AsVoidPtr(address);
     status = PyErr_Occurred() ? -1 : 1;
@@ -273,36 +302,35 @@ static enum maker maker_of(PyTypeObject *type)
     return NOBODY;
 }
 
-static int take_any(compiled *self, PyObject *object, const char *name,
-                    enum compiled_kind kind)
+static int take_any(compiled *self, PyObject *object, const char *name, int kinds)
 {
     if (PyFunction_Check(object)) /* the most frequent, and soonest seen */
         return 0;
     if (PyCapsule_CheckExact(object))
-        return take_capsule(self, object, name, kind);
+        return take_capsule(self, object, name, kinds);
     /* scipy.LowLevelCallable */
     if (PyTuple_Check(object) && PyTuple_GET_SIZE(object) > 0
         && PyCapsule_CheckExact(PyTuple_GET_ITEM(object, 0)))
-        return take_capsule(self, PyTuple_GET_ITEM(object, 0), name, kind);
+        return take_capsule(self, PyTuple_GET_ITEM(object, 0), name, kinds);
     switch (maker_of(Py_TYPE(object))) {
     case CTYPES:
-        return take_ctypes(self, object, name, kind);
+        return take_ctypes(self, object, name, kinds);
     case CFFI:
-        return take_cffi(self, object, name, kind);
+        return take_cffi(self, object, name, kinds);
     case NUMBA:
         if (PyObject_HasAttrString(object, "address")
             && PyObject_HasAttrString(object, "ctypes"))
-            return take_numba(self, object, name, kind);
+            return take_numba(self, object, name, kinds);
         return 0;
     default:
         return 0;
     }
 }
 
-int compiled_take(compiled *self, PyObject *object, const char *name,
-                  enum compiled_kind kind)
+int compiled_take(compiled *self, PyObject *object, const char *name, int kinds)
 {
-    int status = take_any(self, object, name, kind);
+    self->kind = kinds & COMPILED_RESIDUALS ? COMPILED_RESIDUALS : COMPILED_JACOBIAN;
+    int status = take_any(self, object, name, kinds);
 
     if (status == 1 && self->address == NULL) {
         PyErr_Format(PyExc_ValueError, "%s is a null pointer", name);
@@ -314,12 +342,21 @@ int compiled_take(compiled *self, PyObject *object, const char *name,
 }
 
 int compiled_take_both(compiled *residuals, PyObject *func, const char *func_name,
-                       compiled *jacobian, PyObject *jac, const char *jac_name)
+                       int kinds, compiled *jacobian, PyObject *jac, const char *jac_name)
 {
-    int is = compiled_take(residuals, func, func_name, COMPILED_RESIDUALS);
+    int is = compiled_take(residuals, func, func_name, kinds);
 
     if (is < 0 || jac == Py_None)
         return is;
+    if (is && residuals->kind == COMPILED_RANGE) {
+        if (jac == Py_True)
+            return is;
+        PyErr_Format(PyExc_TypeError,
+                     "%s must be True, or None for differences: %s computes a range of "
+                     "rows, and their derivatives itself",
+                     jac_name, func_name);
+        return -1;
+    }
     int is_too = compiled_take(jacobian, jac, jac_name, COMPILED_JACOBIAN);
     if (is_too < 0 || is == is_too)
         return is_too;

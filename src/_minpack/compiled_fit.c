@@ -2,7 +2,7 @@
 
 #include "block_fit.h"
 #include "curve_fit.h"
-#include "program.h"
+#include "row_team.h"
 
 #include <fenv.h>
 #include <math.h>
@@ -23,11 +23,17 @@ static int take_memory(compiled_part *self, PyObject *object)
 }
 
 int compiled_part_take(compiled_part *self, PyObject *func, const char *func_name,
-                       PyObject *jac, const char *jac_name, PyObject *user_data)
+                       PyObject *jac, const char *jac_name, PyObject *user_data,
+                       PyObject *workers)
 {
-    int is = compiled_take_both(&self->func, func, func_name, &self->Dfun, jac, jac_name);
+    int is = compiled_take_both(&self->func, func, func_name,
+                                COMPILED_RESIDUALS | COMPILED_RANGE, &self->Dfun, jac,
+                                jac_name);
 
-    if (is < 0 || user_data == Py_None)
+    if (is < 0
+        || (workers != Py_None && count_argument(workers, "workers", &self->workers) < 0))
+        return -1;
+    if (user_data == Py_None)
         return is;
     if (is)
         return take_memory(self, user_data) < 0 ? -1 : 1;
@@ -94,9 +100,9 @@ int compiled_part_use_xdata(compiled_part *self, PyObject *xdata)
 
 /* --- Running --------------------------------------------------------------- */
 
-static void *user_data(const compiled_part *part)
+void *compiled_part_user_data(const compiled_part *self)
 {
-    return part->memory.obj != NULL ? part->memory.buf : part->func.user_data;
+    return self->memory.obj != NULL ? self->memory.buf : self->func.user_data;
 }
 
 static int goes_on(fit *self)
@@ -108,8 +114,8 @@ static int residuals(void *who, lm_fit *lm, const double *x)
 {
     fit *self = who;
     const compiled_part *part = self->compiled;
-    int status = ((lm_residuals)part->func.address)(lm->rows.m, lm->rows.n, x,
-                                                    lm->own_trial, user_data(part));
+    int status = ((lm_residuals)part->func.address)(
+        lm->rows.m, lm->rows.n, x, lm->own_trial, compiled_part_user_data(part));
 
     if (status < 0)
         return status;
@@ -123,8 +129,9 @@ static int jacobian(void *who, lm_fit *lm)
     fit *self = who;
     const compiled_part *part = self->compiled;
     lm_rows *rows = &lm->rows;
-    int status = ((lm_jacobian)part->Dfun.address)(
-        rows->m, rows->n, lm->state.x, rows->fjac, rows->ldfjac, user_data(part));
+    int status =
+        ((lm_jacobian)part->Dfun.address)(rows->m, rows->n, lm->state.x, rows->fjac,
+                                          rows->ldfjac, compiled_part_user_data(part));
 
     if (status < 0)
         return status;
@@ -151,21 +158,15 @@ static int accept_trial(void *who, lm_fit *lm)
 /* Rows that are weighed while they are in the cache */
 #define TOGETHER 1024
 
-/* The run of a program that takes the place of a compiled function, or NULL. */
-static program_run *run_of(const compiled_part *part)
+program_run *compiled_part_program(const compiled_part *self)
 {
-    return part->func.address == (void *)program_residuals ? part->func.user_data : NULL;
-}
-
-int compiled_part_is_program(const compiled_part *self)
-{
-    return run_of(self) != NULL;
+    return self->func.address == (void *)program_residuals ? self->func.user_data : NULL;
 }
 
 static int residuals_of_program(void *who, lm_fit *lm, const double *x)
 {
     fit *self = who;
-    program_run *run = run_of(self->compiled);
+    program_run *run = compiled_part_program(self->compiled);
     int m = lm->rows.m;
 
     program_values_at(run, x);
@@ -176,6 +177,35 @@ static int residuals_of_program(void *who, lm_fit *lm, const double *x)
         if (self->data != NULL)
             data_weigh_value_rows(self->data, m, first, count, to);
     }
+    return goes_on(self);
+}
+
+/* --- Ranges of rows ---------------------------------------------------------- */
+
+static int residuals_of_range(void *who, lm_fit *lm, const double *x)
+{
+    fit *self = who;
+    int status = team_fill(self->team, lm->rows.m, x, lm->own_trial, NULL, 0);
+
+    if (status < 0)
+        return status;
+    if (self->data != NULL)
+        data_weigh_values(self->data, lm->rows.m, lm->own_trial);
+    return goes_on(self);
+}
+
+/* The residuals, which come along, are known: they go where the next ones will be. */
+static int jacobian_of_range(void *who, lm_fit *lm)
+{
+    fit *self = who;
+    lm_rows *rows = &lm->rows;
+    int status = team_fill(self->team, rows->m, lm->state.x, lm->own_trial, rows->fjac,
+                           rows->ldfjac);
+
+    if (status < 0)
+        return status;
+    if (self->data != NULL)
+        data_weigh_derivatives(self->data, rows->m, rows->n, rows->fjac, rows->ldfjac);
     return goes_on(self);
 }
 
@@ -199,30 +229,43 @@ int fit_run_compiled(fit *self, const compiled_part *part, npy_intp m,
 {
     interrupt signals;
     fexcept_t flags; /* as found, whatever the functions do to them */
+    row_team team = {0};
     lm_hooks hooks = {
         .residuals = residuals,
         .jacobian = self->analytic ? jacobian : NULL,
         .accept = accept_trial,
     };
+    int status = -1;
 
-    if (run_of(part) != NULL && fit_takes_blocks(self, run_of(part), m))
-        return fit_run_blocks(self, run_of(part), m, diag);
+    if (fit_takes_blocks(self, part, m))
+        return fit_run_blocks(self, part, m, diag);
     for (int k = 0; k < 2; k++)
         if (self->finite[k].array != NULL
             && check_finite((PyObject *)self->finite[k].array, self->finite[k].name) < 0)
-            return -1;
+            goto done;
+    if (part->func.kind == COMPILED_RANGE) {
+        if (team_open(&team, part, m, PyArray_DIM(self->x, 0)) < 0)
+            goto done;
+        self->team = &team;
+        hooks.residuals = residuals_of_range;
+        hooks.jacobian = self->analytic ? jacobian_of_range : NULL;
+    } else if (compiled_part_program(part) != NULL && !has_covariance(self->data)) {
+        hooks.residuals = residuals_of_program;
+    }
     if (allocate_residuals(self, m) < 0 || fit_allocate(self, m, diag) < 0)
-        return -1;
+        goto done;
     self->compiled = part;
     self->unlocked = &signals;
-    if (run_of(part) != NULL && !has_covariance(self->data))
-        hooks.residuals = residuals_of_program;
     interrupt_start(&signals);
     fegetexceptflag(&flags, FE_ALL_EXCEPT);
-    int status = fit_run_hooks(self, hooks);
+    status = fit_run_hooks(self, hooks);
     fesetexceptflag(&flags, FE_ALL_EXCEPT);
     interrupt_end(&signals);
-    return PyErr_Occurred() ? -1 : status; /* a function may have taken the lock */
+    if (PyErr_Occurred()) /* a function may have taken the lock */
+        status = -1;
+done:
+    team_close(&team);
+    return status;
 }
 
 int fit_run_residuals(fit *self, const compiled_part *part, int is_compiled, int count,

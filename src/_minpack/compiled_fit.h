@@ -8,22 +8,30 @@
 #include "compiled.h"
 #include "fit.h"
 #include "data.h"
+#include "program.h"
 
 /* Filled with zeros first. */
 typedef struct {
     compiled func;
     compiled Dfun;
     Py_buffer memory; /* what user_data points into, where it has an owner */
+    int workers; /* of a range: threads that may share the rows; 0: as many as they are
+                    worth */
 } compiled_part;
 
-/* Take the functions where they are compiled, and user_data, which may be None: 1; 0
- * where they are not; -1 with an exception set. jac may be None. */
+/* Take the functions where they are compiled, and user_data and workers, which may be
+ * None: 1; 0 where they are not; -1 with an exception set. jac may be None. */
 int compiled_part_take(compiled_part *self, PyObject *func, const char *func_name,
-                       PyObject *jac, const char *jac_name, PyObject *user_data);
+                       PyObject *jac, const char *jac_name, PyObject *user_data,
+                       PyObject *workers);
 void compiled_part_clear(compiled_part *self);
 
-/* Whether it is a program, which changes none of the user's arrays. */
-int compiled_part_is_program(const compiled_part *self);
+/* The run of a program that takes the place of a compiled function, or NULL. It changes
+ * none of the user's arrays. */
+program_run *compiled_part_program(const compiled_part *self);
+
+/* The last argument of the functions. */
+void *compiled_part_user_data(const compiled_part *self);
 
 /* For functions that compute residuals. Compiled ones need m, their number, and take no
  * further arguments; others take no m. */

@@ -9,6 +9,7 @@
 #include "data.h"
 #include "points.h"
 #include "result.h"
+#include "row_team.h"
 
 /* The arguments of _minpack.curve_fit, in their order. */
 enum {
@@ -25,6 +26,7 @@ enum {
     CHECK_FINITE,
     FULL_OUTPUT,
     USER_DATA,
+    WORKERS,
     VECTORIZED,
     COL_DERIV,
     FTOL,
@@ -261,15 +263,16 @@ PyObject *solve_curve_fit(PyObject *module, PyObject *const *args, Py_ssize_t na
         goto fail;
     int is_compiled = compiled_part_take(&part, args[F], "f",
                                          PyUnicode_Check(args[JAC]) ? Py_None : args[JAC],
-                                         "jac", args[USER_DATA]);
+                                         "jac", args[USER_DATA], args[WORKERS]);
     if (is_compiled < 0 || read_options(&self, args, is_compiled) < 0
         || read_model(&self, args, is_compiled) < 0 || read_bounds(&self, args) < 0
         || (is_compiled && compiled_part_use_xdata(&part, args[XDATA]) < 0))
         goto fail;
-    if (finite_only && check_data(&self, args, compiled_part_is_program(&part)) < 0)
+    int is_program = compiled_part_program(&part) != NULL;
+    if (finite_only && check_data(&self, args, is_program) < 0)
         goto fail;
     if (data_init(&measured, args[YDATA], args[SIGMA], args[FACTOR_OF_COVARIANCE],
-                  !compiled_part_is_program(&part))
+                  !(is_compiled && computes_rows(&part)))
         < 0)
         goto fail;
     self.data = &measured;

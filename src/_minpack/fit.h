@@ -40,10 +40,11 @@ typedef struct fit {
     int stopped;        /* it has ended the fit */
     int shows_arrays;   /* fvec and fjac, by fit_finish or otherwise, not x alone */
     int knows_start;    /* trial holds the residuals at the start already */
-    interrupt *unlocked;  /* borrowed: who has given up the lock for this fit; or NULL */
-    const void *compiled; /* borrowed: the compiled_part of a compiled fit */
-    void *memory;         /* the arrays of lm that nobody else sees */
-    double *own_fvec;     /* (m) in it, where fvec is not shown; or NULL */
+    interrupt *unlocked;   /* borrowed: who has given up the lock for this fit; or NULL */
+    const void *compiled;  /* borrowed: the compiled_part of a compiled fit */
+    struct row_team *team; /* borrowed: of a compiled function of a range of rows */
+    void *memory;          /* the arrays of lm that nobody else sees */
+    double *own_fvec;      /* (m) in it, where fvec is not shown; or NULL */
     /* The arrays of the result. All references are ours, or NULL; fjac may be so where it
      * is not shown. */
     PyArrayObject *x;     /* (n,) */

@@ -29,6 +29,7 @@ enum {
     KWARGS,
     M,
     USER_DATA,
+    WORKERS,
     OBSERVER,
     VECTORIZED,
     MAP,
@@ -159,7 +160,7 @@ PyObject *solve_least_squares(PyObject *module, PyObject *const *args, Py_ssize_
     int has_args = PyTuple_GET_SIZE(args_tuple) > 0 || kwargs != NULL;
     int is_compiled = compiled_part_take(&part, args[FUN], "fun",
                                          PyUnicode_Check(args[JAC]) ? Py_None : args[JAC],
-                                         "jac", args[USER_DATA]);
+                                         "jac", args[USER_DATA], args[WORKERS]);
     if (is_compiled < 0
         || read_residual_count(args[M], "fun", is_compiled, has_args, &count) < 0
         || read_options(&self, args, args_tuple, kwargs, is_compiled) < 0

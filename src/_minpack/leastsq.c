@@ -25,6 +25,7 @@ enum {
     KERNELS,
     M,
     USER_DATA,
+    WORKERS,
     VECTORIZED,
     ARGUMENTS
 };
@@ -104,7 +105,7 @@ PyObject *solve_leastsq(PyObject *module, PyObject *const *args, Py_ssize_t narg
     if (self.shows_arrays < 0 || extra == NULL)
         goto fail;
     is_compiled = compiled_part_take(&part, args[FUNC], "func", args[DFUN], "Dfun",
-                                     args[USER_DATA]);
+                                     args[USER_DATA], args[WORKERS]);
     if (is_compiled < 0
         || read_residual_count(args[M], "func", is_compiled, PyTuple_GET_SIZE(extra) > 0,
                                &count)

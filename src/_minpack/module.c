@@ -33,18 +33,34 @@ static PyObject *instruction_sets(PyObject *module, PyObject *unused)
     return tuple;
 }
 
-static PyObject *is_compiled(PyObject *module, PyObject *args)
+/* The kind of a compiled function, 0 where it is something else; -1 with an exception. */
+static int kind_of(PyObject *args)
 {
     compiled taken = {0};
     PyObject *object;
     const char *name;
 
-    (void)module;
     if (!PyArg_ParseTuple(args, "Os", &object, &name))
-        return NULL;
-    int is = compiled_take(&taken, object, name, COMPILED_RESIDUALS);
+        return -1;
+    int is = compiled_take(&taken, object, name, COMPILED_RESIDUALS | COMPILED_RANGE);
     compiled_clear(&taken);
-    return is < 0 ? NULL : PyBool_FromLong(is);
+    return is > 0 ? (int)taken.kind : is;
+}
+
+static PyObject *is_compiled(PyObject *module, PyObject *args)
+{
+    int kind = kind_of(args);
+
+    (void)module;
+    return kind < 0 ? NULL : PyBool_FromLong(kind);
+}
+
+static PyObject *takes_range(PyObject *module, PyObject *args)
+{
+    int kind = kind_of(args);
+
+    (void)module;
+    return kind < 0 ? NULL : PyBool_FromLong(kind == COMPILED_RANGE);
 }
 
 static PyMethodDef methods[] = {
@@ -70,6 +86,8 @@ static PyMethodDef methods[] = {
      "The fit behind minpack.dask.curve_fit; see _minpack.pyi."},
     {"is_compiled", is_compiled, METH_VARARGS,
      "Whether a function is a compiled one; its name is for messages."},
+    {"takes_range", takes_range, METH_VARARGS,
+     "Whether a function is a compiled one of a range of rows."},
     {"batch_work", batch_work, METH_O, "Take fits until none is left."},
     {"batch_stop", batch_stop, METH_O, "Let the workers end at their next evaluation."},
     {"program", program_new, METH_VARARGS,

@@ -44,6 +44,7 @@ def test_the_examples_in_the_document_work() -> None:
     assert names["ier"] in (1, 2, 3, 4)
     assert names["result"].success.all()
     np.testing.assert_allclose(names["result"].x[0], names["x"])
+    np.testing.assert_allclose(names["popt"], names["x"], rtol=1e-5)
 
 
 REWRITTEN: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {

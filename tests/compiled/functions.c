@@ -91,3 +91,57 @@ double other(double x)
 {
     return x;
 }
+
+/* Any range of the rows of `values` and `derivatives`: user_data is t. */
+int value_range(int first, int count, int n, const double *x, double *fvec, double *fjac,
+                int ldfjac, void *user_data)
+{
+    const double *t = (const double *)user_data + first;
+    (void)n;
+    for (int i = 0; i < count; i++) {
+        double u = x[1] * t[i], over = 1 / (1 + u * u);
+        fvec[i] = x[0] / (1 + u * u);
+        if (ldfjac == 0)
+            continue;
+        fjac[i] = over;
+        fjac[i + ldfjac] = -2 * x[0] * over * over * u * t[i];
+    }
+    return fjac == 0 && ldfjac != 0 ? -100 : 3;
+}
+
+/* The same of `residuals` and `jacobian`. */
+int residual_range(int first, int count, int n, const double *x, double *fvec,
+                   double *fjac, int ldfjac, void *user_data)
+{
+    const double *data = (const double *)user_data + 2 * first;
+    (void)n;
+    for (int i = 0; i < count; i++) {
+        double u = x[1] * data[2 * i], over = 1 / (1 + u * u);
+        fvec[i] = x[0] / (1 + u * u) - data[2 * i + 1];
+        if (fjac == 0)
+            continue;
+        fjac[i] = over;
+        fjac[i + ldfjac] = -2 * x[0] * over * over * u * data[2 * i];
+    }
+    return 0;
+}
+
+/* value_range that counts in user_data: {calls, most rows in a call, stop at this call
+ * (0: never) or, negative, at the first that wants derivatives}. t is the row itself. */
+int counting_range(int first, int count, int n, const double *x, double *fvec,
+                   double *fjac, int ldfjac, void *user_data)
+{
+    int *counts = user_data;
+    int call = __atomic_add_fetch(&counts[0], 1, __ATOMIC_RELAXED);
+    if (count > counts[1])
+        counts[1] = count;
+    for (int i = 0; i < count; i++) {
+        double t = 1e-3 * (first + i);
+        fvec[i] = x[0] * t + x[n - 1] * t * t;
+        if (fjac == 0)
+            continue;
+        fjac[i] = t;
+        fjac[i + ldfjac] = t * t;
+    }
+    return call == counts[2] || (counts[2] < 0 && fjac != 0) ? -6 : 0;
+}

@@ -12,11 +12,16 @@ import pytest
 DOUBLES = ctypes.POINTER(ctypes.c_double)
 RESIDUALS = [ctypes.c_int, ctypes.c_int, DOUBLES, DOUBLES, ctypes.c_void_p]
 JACOBIAN = [*RESIDUALS[:4], ctypes.c_int, ctypes.c_void_p]
+RANGE = [ctypes.c_int, *RESIDUALS[:4], DOUBLES, ctypes.c_int, ctypes.c_void_p]
+TYPES = {"residuals": RESIDUALS, "values": RESIDUALS}
+TYPES |= dict.fromkeys(("residual_range", "value_range", "counting_range"), RANGE)
 SIGNATURE = {
     "residuals": "int (int, int, double *, double *, void *)",
     "jacobian": "int (int, int, double *, double *, int, void *)",
+    "range": "int (int, int, int, double *, double *, double *, int, void *)",
 }
 SIGNATURE |= {"values": SIGNATURE["residuals"], "derivatives": SIGNATURE["jacobian"]}
+SIGNATURE |= dict.fromkeys(("residual_range", "value_range"), SIGNATURE["range"])
 
 
 def by_ctypes(path: Path, name: str) -> Any:
@@ -25,7 +30,7 @@ def by_ctypes(path: Path, name: str) -> Any:
 
 def by_ctypes_with_types(path: Path, name: str) -> Any:
     function = getattr(ctypes.CDLL(str(path)), name)
-    function.argtypes = RESIDUALS if name in ("residuals", "values") else JACOBIAN
+    function.argtypes = TYPES.get(name, JACOBIAN)
     function.restype = ctypes.c_int
     return function
 
@@ -106,6 +111,23 @@ def by_numba(path: Path, name: str) -> Any:
                 fjac[k + ldfjac] = -2 * x[0] * over * over * u * t[k]
             return 0
 
+    elif name in ("residual_range", "value_range"):
+        step = 2 if name == "residual_range" else 1
+
+        @numba.cfunc(i(i, i, i, p, p, p, i, p))
+        def function(first, count, n, x, fvec, fjac, ldfjac, data):  # type: ignore[no-untyped-def]
+            for k in range(count):
+                t = data[step * (first + k)]
+                u = x[1] * t
+                over = 1 / (1 + u * u)
+                fvec[k] = x[0] / (1 + u * u)
+                if step == 2:
+                    fvec[k] -= data[2 * (first + k) + 1]
+                if ldfjac:
+                    fjac[k] = over
+                    fjac[k + ldfjac] = -2 * x[0] * over * over * u * t
+            return 0
+
     else:
 
         @numba.cfunc(i(i, i, p, p, i, numba.types.voidptr))
@@ -126,4 +148,12 @@ MAKES = [
     by_capsule_with_const, by_capsule_without_name, by_scipy, by_cffi, by_numba,
 ]  # fmt: skip
 
+# Those that tell the types of the arguments, without which no range is known.
+MAKES_WITH_TYPES = [
+    make for make in MAKES if make not in (by_ctypes, by_capsule_without_name)
+]
+
 each_make = pytest.mark.parametrize("make", MAKES, ids=lambda make: make.__name__[3:])
+each_make_with_types = pytest.mark.parametrize(
+    "make", MAKES_WITH_TYPES, ids=lambda make: make.__name__[3:]
+)

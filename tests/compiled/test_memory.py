@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compiled.makes import capsule, each_make
+from compiled.makes import SIGNATURE, capsule, each_make
 from compiled.quotients import SIGMA, M, T, data
 from fits import unscaled
 from memory import each_extent, fail_each_allocation
@@ -91,9 +91,19 @@ FAILING: dict[str, Callable[[SimpleNamespace], Any]] = {
     "least_squares that stops": lambda c: least_squares(
         c.stopping, START, m=3, user_data=np.array([3], np.intc)
     ),
+    "a range": lambda c: least_squares(
+        c.residual_range, START, True, m=M, user_data=PAIRS
+    ),
+    "a range in blocks": lambda c: curve_fit(
+        c.value_range, MANY, MANY, START, jac=True, workers=2, full_output=True
+    ),
+    "a range beside a Jacobian": lambda c: curve_fit(
+        c.value_range, T, T, START, jac=c.derivatives
+    ),
     "no m": lambda c: least_squares(c.residuals, START),
 }
 (PAIRS,), (START,) = data(1)
+MANY = np.linspace(0.0, 3.0, 70_000)
 
 
 @each_extent
@@ -104,6 +114,9 @@ def test_where_memory_runs_out_a_compiled_fit_leaves_nothing_behind(
     """With capsules: ctypes itself does not always say that memory has run out."""
     names = ("residuals", "jacobian", "values", "derivatives", "stopping")
     functions = SimpleNamespace(**{name: capsule(path, name, None) for name in names})
+    for name_of_range in ("residual_range", "value_range"):
+        signature = SIGNATURE[name_of_range]
+        setattr(functions, name_of_range, capsule(path, name_of_range, signature))
 
     def act() -> str:
         try:

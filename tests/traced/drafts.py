@@ -158,9 +158,9 @@ def floating_point_flags(act: Callable[[], Any]) -> int:
 
 def fit(f: Any, jac: Any, y: Any, p0: Any) -> tuple[Any, ...]:
     return _minpack.curve_fit(
-        f, None, y, p0, None, None, jac, None, None, False, True, True, None, False,
-        False, 1e-8, 1e-8, 0.0, 0, None, 100.0, None, "fast", "linear", 1.0, None,
-        False, None,
+        f, None, y, p0, None, None, jac, None, None, False, True, True, None, None,
+        False, False, 1e-8, 1e-8, 0.0, 0, None, 100.0, None, "fast", "linear", 1.0,
+        None, False, None,
     )  # fmt: skip
 
 

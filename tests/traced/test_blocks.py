@@ -237,8 +237,16 @@ def test_threads_of_python_may_fit_one_function_at_once():
     ("workers", "error", "says"),
     [
         (0, ValueError, "workers must be a positive number, or -1 for all .*, not 0"),
-        (1.5, TypeError, "workers must be a number for a traced function, not float"),
-        ("all", TypeError, "workers must be a number for a traced function, not str"),
+        (
+            1.5,
+            TypeError,
+            "workers must be a number of threads for this function, not float",
+        ),
+        (
+            "all",
+            TypeError,
+            "workers must be a number of threads for this function, not str",
+        ),
     ],
 )
 def test_workers_that_are_no_number_are_errors(workers, error, says):
