@@ -6,7 +6,7 @@ Only this module and ``_dask_fit``, which it imports, import Dask.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -67,9 +67,15 @@ def curve_fit_batch(
     sigma: Any = None,
     absolute_sigma: bool = False,
     bounds: Any = (-np.inf, np.inf),
-    jac: Callable[..., ArrayLike] | None = None,
+    jac: Callable[..., ArrayLike] | Literal[True] | None = None,
     *,
     mask: Any = None,
+    nan_policy: Literal["raise", "omit"] | None = None,
+    check_finite: bool = False,
+    loss: str = "linear",
+    f_scale: float = 1.0,
+    epsfcn: float | None = None,
+    diff_step: ArrayLike | None = None,
     maxfev: int = 0,
     ftol: float = 1.49012e-8,
     xtol: float = 1.49012e-8,
@@ -102,10 +108,13 @@ def curve_fit_batch(
     bounds : pair of array_like or dask.array.Array, optional
         Lower and upper bounds on the parameters, each one number, of shape (n,) or
         (..., n); or an object with attributes ``lb`` and ``ub``. None means no bound.
-    jac : callable, optional
-        The derivatives, as for `minpack.curve_fit_batch`.
+    jac : callable, compiled function or True, optional
+        The derivatives, as for `minpack.curve_fit_batch`; True: `f` returns a tuple of
+        its values and these derivatives.
     mask : array_like or dask.array.Array of bool, optional
         True for points to leave out, shape (m,) or (..., m).
+    nan_policy, check_finite, loss, f_scale, epsfcn, diff_step : optional
+        As for `minpack.curve_fit_batch`. What is not finite is found by ``compute()``.
     maxfev, ftol, xtol, gtol : optional
         When a fit ends; see `minpack.curve_fit_batch`.
     workers : int, optional
@@ -189,7 +198,9 @@ def curve_fit_batch(
         for name, array in arrays.items()
     }
     options = {
-        "jac": jac, "absolute_sigma": absolute_sigma, "maxfev": maxfev,
+        "jac": jac, "absolute_sigma": absolute_sigma, "nan_policy": nan_policy,
+        "check_finite": check_finite, "loss": loss, "f_scale": f_scale,
+        "epsfcn": epsfcn, "diff_step": diff_step, "maxfev": maxfev,
         "ftol": ftol, "xtol": xtol, "gtol": gtol, "workers": workers, "trace": trace,
     }  # fmt: skip
     fit = partial(_fit, f, x, tuple(arrays), n, options)

@@ -97,10 +97,20 @@ CALLS: dict[str, dict[str, Any]] = {
     "mask for all": {"mask": T > 8},
     "mask a fit": {"mask": RNG.random((*LEAD, M)) < 0.2},
     "decay_jacobian": {"p0": START, "jac": decay_jacobian},
+    "a pair": {"p0": START, "jac": True},
+    "loss": {"p0": START, "loss": "cauchy", "f_scale": 0.01},
+    "precision": {"p0": START, "epsfcn": 1e-6},
+    "one step": {"p0": START, "diff_step": 1e-4},
+    "steps": {"p0": START, "diff_step": [1e-3, 1e-4, 1e-5]},
+    "NaN left out": {"p0": START, "nan_policy": "omit"},
     "limits": {"p0": START, "maxfev": 9, "ftol": 1e-3, "xtol": 1e-3, "gtol": 1e-3},
     "two workers": {"workers": 2},
     "more workers than fits": {"workers": 10**9},
 }
+
+
+def decay_pair(t: Any, a: Any, b: Any, c: Any) -> tuple[Any, Any]:
+    return decay(t, a, b, c), decay_jacobian(t, a, b, c)
 
 
 def flat(value: Any) -> Any:
@@ -127,8 +137,9 @@ def test_every_argument_means_what_it_means_without_dask(arguments, arrays_of):
     expected = {name: flat(value) for name, value in arguments.items()}
     if arrays_of == "Dask":
         arguments = {name: as_dask(value) for name, value in arguments.items()}
-    result = compute(curve_fit_batch(decay, T, lazy, **arguments))
-    assert_same(result, at_once(decay, T, y, **expected), LEAD)
+    f = decay_pair if arguments.get("jac") is True else decay
+    result = compute(curve_fit_batch(f, T, lazy, **arguments))
+    assert_same(result, at_once(f, T, y, **expected), LEAD)
 
 
 @pytest.mark.parametrize("make", [np.asarray, as_dask], ids=["NumPy", "Dask"])
@@ -304,6 +315,11 @@ def test_a_result_may_be_kept_in_blocks_and_used_on():
         ({"ftol": -1}, ValueError, "ftol"),
         ({"workers": 0}, ValueError, "workers"),
         ({"jac": 3}, TypeError, "Dfun|jac"),
+        ({"loss": "quadratic"}, ValueError, "loss must be"),
+        ({"f_scale": 0}, ValueError, "f_scale must be"),
+        ({"epsfcn": "small"}, TypeError, "epsfcn must be"),
+        ({"diff_step": [1e-3, 1e-3]}, ValueError, "diff_step"),
+        ({"nan_policy": "propagate"}, ValueError, "nan_policy must be"),
     ],
 )
 def test_bad_arguments_are_named_before_anything_is_computed(arguments, error, match):
@@ -322,6 +338,17 @@ def test_an_exception_in_the_model_passes(scheduler):
     fits = curve_fit_batch(failing, T, lazy)
     with pytest.raises(ZeroDivisionError, match="on purpose"):
         dask.compute(fits, scheduler=scheduler, num_workers=2)
+
+
+@pytest.mark.parametrize(
+    "options", [{"nan_policy": "raise"}, {"check_finite": True}], ids=str
+)
+def test_a_block_with_a_number_that_is_missing_is_an_error_of_compute(options):
+    y, _ = data(4)
+    y[3, 2] = np.nan
+    fits = curve_fit_batch(decay, T, da.from_array(y, chunks=(2, M)), START, **options)
+    with pytest.raises(ValueError, match=r"NaN|finite"):
+        dask.compute(fits)
 
 
 def test_a_model_that_does_not_broadcast_is_an_error_of_compute():
