@@ -218,7 +218,8 @@ def curve_fit(
         ``diff_step``, ``x_scale``, ``verbose`` and ``callback`` as in
         `least_squares`; ``max_nfev``, another name of ``maxfev``; and for an `f` from
         `traced`, or a compiled one of a range of rows, ``workers``, the largest number
-        of threads.
+        of threads. For any other `f` it may be 1: one thread then adds up the rows of a
+        large fit, instead of as many as they are worth.
 
     Returns
     -------
@@ -356,8 +357,11 @@ def curve_fit(
     if has_jacobian or jac == "cs" or user_data is not None or vectorized:
         model = None
     workers = None
-    if "workers" in kwargs and (model is not None or _minpack.takes_range(f, "f")):
-        workers = threads(kwargs.pop("workers"))
+    if "workers" in kwargs:
+        if model is not None or _minpack.takes_range(f, "f"):
+            workers = threads(kwargs.pop("workers"))
+        elif is_one(kwargs["workers"]):
+            workers = kwargs.pop("workers")
     options = _DEFAULTS
     as_least_squares = method in ("trf", "dogbox") or (
         method is None and lower is not None

@@ -179,7 +179,8 @@ def least_squares(
         evaluated one after the other. Other processes must be able to import `fun`.
         For a `fun` from `traced`, or a compiled one of a range of rows, the largest
         number of threads that share the rows; None: as many as the rows are worth, at
-        most one on each processor.
+        most one on each processor. As many add up the rows of any large fit, and one
+        with 1.
     m : int, optional
         The number of residuals; for compiled functions, which need it.
     user_data : array_like, optional
@@ -345,14 +346,14 @@ def least_squares(
 
         def run(fun: Any, exact: Any, m: int) -> Any:
             derivatives = jac if exact is None or jac == "3-point" else exact
-            rest = ((), None, m, None, None, observer, False, None)
+            rest = ((), None, m, None, count, observer, False, None)
             return _minpack.least_squares(fun, start, derivatives, *options, *rest)
 
         fit = bound.solve(run)
         is_exact = jac == "2-point" and bound.jacobian is not None
     else:
         count = None
-        if workers is not None and _minpack.takes_range(fun, "fun"):
+        if is_one(workers) or _minpack.takes_range(fun, "fun"):
             count, workers = threads(workers), None
         rest = (args, kwargs, m, user_data, count, observer, vectorized)
         if is_one(workers):

@@ -253,7 +253,7 @@ int fit_run_blocks(fit *self, const compiled_part *part, npy_intp m, PyArrayObje
         PyErr_NoMemory();
         goto done;
     }
-    if (team_open(&b.team, part, m, n) < 0)
+    if (team_open(&b.team, self, part, m) < 0)
         goto done;
     rows->source = rows_of_team;
     rows->spread = spread;

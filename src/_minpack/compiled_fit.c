@@ -23,17 +23,13 @@ static int take_memory(compiled_part *self, PyObject *object)
 }
 
 int compiled_part_take(compiled_part *self, PyObject *func, const char *func_name,
-                       PyObject *jac, const char *jac_name, PyObject *user_data,
-                       PyObject *workers)
+                       PyObject *jac, const char *jac_name, PyObject *user_data)
 {
     int is = compiled_take_both(&self->func, func, func_name,
                                 COMPILED_RESIDUALS | COMPILED_RANGE, &self->Dfun, jac,
                                 jac_name);
 
-    if (is < 0
-        || (workers != Py_None && count_argument(workers, "workers", &self->workers) < 0))
-        return -1;
-    if (user_data == Py_None)
+    if (is < 0 || user_data == Py_None)
         return is;
     if (is)
         return take_memory(self, user_data) < 0 ? -1 : 1;
@@ -244,7 +240,7 @@ int fit_run_compiled(fit *self, const compiled_part *part, npy_intp m,
             && check_finite((PyObject *)self->finite[k].array, self->finite[k].name) < 0)
             goto done;
     if (part->func.kind == COMPILED_RANGE) {
-        if (team_open(&team, part, m, PyArray_DIM(self->x, 0)) < 0)
+        if (team_open(&team, self, part, m) < 0)
             goto done;
         self->team = &team;
         hooks.residuals = residuals_of_range;

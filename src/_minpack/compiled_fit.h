@@ -15,15 +15,12 @@ typedef struct {
     compiled func;
     compiled Dfun;
     Py_buffer memory; /* what user_data points into, where it has an owner */
-    int workers; /* of a range: threads that may share the rows; 0: as many as they are
-                    worth */
 } compiled_part;
 
-/* Take the functions where they are compiled, and user_data and workers, which may be
- * None: 1; 0 where they are not; -1 with an exception set. jac may be None. */
+/* Take the functions where they are compiled, and user_data, which may be None: 1; 0
+ * where they are not; -1 with an exception set. jac may be None. */
 int compiled_part_take(compiled_part *self, PyObject *func, const char *func_name,
-                       PyObject *jac, const char *jac_name, PyObject *user_data,
-                       PyObject *workers);
+                       PyObject *jac, const char *jac_name, PyObject *user_data);
 void compiled_part_clear(compiled_part *self);
 
 /* The run of a program that takes the place of a compiled function, or NULL. It changes

@@ -25,6 +25,31 @@ struct crew {
     helper helper[];
 };
 
+/* The processors that this process may use, or -1 with an exception set. */
+static int count_processors(void)
+{
+    PyObject *answer = NULL;
+    PyObject *module = PyImport_ImportModule("minpack._workers"); /* new */
+    long count = -1;
+
+    if (module != NULL)
+        answer = PyObject_CallMethod(module, "processors", NULL); /* new */
+    if (answer != NULL)
+        count = PyLong_AsLong(answer);
+    Py_XDECREF(module);
+    Py_XDECREF(answer);
+    return PyErr_Occurred() ? -1 : (int)count;
+}
+
+int crew_size(npy_intp worth, int most)
+{
+    if (worth < 2)
+        return 1;
+    if (most == 0)
+        most = count_processors();
+    return most < worth ? most : (int)worth;
+}
+
 static void drop(crew *self)
 {
     if (atomic_fetch_sub(&self->owners, 1) != 1)

@@ -3,7 +3,13 @@
 #ifndef MINPACK_CREW_H
 #define MINPACK_CREW_H
 
+#include "numpy_api.h"
+
 typedef struct crew crew;
+
+/* How many threads to have for work that is worth so many, of at most `most`, or where
+ * that is 0 of as many as there are processors: 1 or more; -1 with an exception set. */
+int crew_size(npy_intp worth, int most);
 
 /* Threads beside the caller's, as many of `helpers` as could be started; NULL, without an
  * exception, where none could. They sleep until they are given work. */

@@ -61,6 +61,7 @@ static int read_options(fit *self, PyObject *const *args, int is_compiled)
         || real_argument(args[XTOL], "xtol", &s->xtol) < 0
         || real_argument(args[GTOL], "gtol", &s->gtol) < 0
         || count_argument(args[MAXFEV], "maxfev", &s->maxfev) < 0
+        || fit_read_workers(self, args[WORKERS]) < 0
         || real_argument(args[FACTOR], "factor", &s->factor) < 0
         || fit_read_kernels(self, args[KERNELS]) < 0
         || fit_read_loss(self, args[LOSS], args[F_SCALE]) < 0
@@ -263,7 +264,7 @@ PyObject *solve_curve_fit(PyObject *module, PyObject *const *args, Py_ssize_t na
         goto fail;
     int is_compiled = compiled_part_take(&part, args[F], "f",
                                          PyUnicode_Check(args[JAC]) ? Py_None : args[JAC],
-                                         "jac", args[USER_DATA], args[WORKERS]);
+                                         "jac", args[USER_DATA]);
     if (is_compiled < 0 || read_options(&self, args, is_compiled) < 0
         || read_model(&self, args, is_compiled) < 0 || read_bounds(&self, args) < 0
         || (is_compiled && compiled_part_use_xdata(&part, args[XDATA]) < 0))

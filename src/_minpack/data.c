@@ -242,6 +242,21 @@ static int is_worth_unlocking(const data *self, npy_intp m, npy_intp columns)
     return self->factor != NULL && (double)m * m * columns >= WORTH_UNLOCKING;
 }
 
+int data_put_residuals(const data *self, PyObject *answer, npy_intp m, double *to)
+{
+    double own[STRIP];
+
+    if (self->factor != NULL || PyArray_SIZE(self->y) != m || !is_plain_vector(answer)
+        || PyArray_SIZE((PyArrayObject *)answer) != m)
+        return 0;
+    const double *f = doubles((PyArrayObject *)answer), *y = doubles(self->y);
+    for (npy_intp i = 0; i < m; i += STRIP) {
+        npy_intp rows = m - i < STRIP ? m - i : STRIP;
+        weigh_residuals(rows, f + i, y + i, weights_of(self, i, rows, own), NULL, to + i);
+    }
+    return 1;
+}
+
 PyArrayObject *data_residuals(const data *self, const callback *f, PyObject *answer,
                               double *epsilon)
 {

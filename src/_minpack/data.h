@@ -41,6 +41,10 @@ void data_clear(data *self);
 PyArrayObject *data_residuals(const data *self, const callback *f,
                               PyObject *answer /* stolen */, double *epsilon);
 
+/* The same to `to`(m) where f returned a plain vector: 1, or 0 and nothing is done. */
+int data_put_residuals(const data *self, PyObject *answer /* borrowed */, npy_intp m,
+                       double *to);
+
 /* Weigh the m rows of the derivatives of f in fjac(ldfjac, n), stored by columns. */
 void data_weigh_jacobian(const data *self, npy_intp m, npy_intp n, double *fjac,
                          npy_intp ldfjac);

@@ -1,11 +1,15 @@
 #include "fit.h"
 
+#include "crew.h"
+
 #include <limits.h>
 #include <string.h>
 
 /* From this size on NumPy asks for huge pages: such a Jacobian is an array of its own
  * even where it is not shown. */
 #define LARGE_ARRAY 4194304.0 /* bytes */
+
+#define SHARE 500000.0 /* numbers of rows that are worth a thread to add them up */
 
 int fit_lay_out(fit *self, PyArrayObject *diag)
 {
@@ -30,6 +34,37 @@ int fit_lay_out(fit *self, PyArrayObject *diag)
     return 0;
 }
 
+int fit_open_crew(fit *self, npy_intp worth, int most)
+{
+    self->threads = crew_size(worth, most);
+    if (self->threads > 1)
+        self->crew = crew_new(self->threads - 1);
+    return self->threads < 0 ? -1 : 0;
+}
+
+static void spread(void *who, int count, void (*part)(void *context, int k, int worker),
+                   void *context)
+{
+    const fit *self = who;
+
+    crew_each(self->crew, count, part, context);
+}
+
+/* Threads that add up rows in memory, where they are worth it. */
+static int allocate_crew(fit *self, npy_intp m, npy_intp n)
+{
+    double worth = (double)m * (double)(n + 1) / SHARE;
+
+    if (self->threads == 0 && fit_open_crew(self, (npy_intp)worth, self->workers) < 0)
+        return -1;
+    if (self->crew != NULL) {
+        self->lm.rows.workers = self->threads;
+        self->lm.rows.spread = spread;
+        self->lm.rows.source_who = self;
+    }
+    return 0;
+}
+
 int fit_allocate(fit *self, npy_intp m, PyArrayObject *diag)
 {
     lm_fit *lm = &self->lm;
@@ -46,6 +81,8 @@ int fit_allocate(fit *self, npy_intp m, PyArrayObject *diag)
     lm->rows.defers =
         !self->analytic && !self->vectorized && self->observer == NULL && !lm->rows.keeps;
     int in_memory = lm->rows.source == NULL;
+    if (in_memory && allocate_crew(self, m, n) < 0)
+        return -1;
     if (in_memory
         && (self->shows_arrays || (double)m * n * sizeof(double) >= LARGE_ARRAY)) {
         self->fjac = (PyArrayObject *)PyArray_SimpleNew(2, shape, NPY_DOUBLE); /* new */
@@ -118,6 +155,11 @@ int fit_read_loss(fit *self, PyObject *loss, PyObject *scale)
     return 0;
 }
 
+int fit_read_workers(fit *self, PyObject *workers)
+{
+    return workers == Py_None ? 0 : count_argument(workers, "workers", &self->workers);
+}
+
 int fit_read_kernels(fit *self, PyObject *name)
 {
     static const char FAST[] = "fast:";
@@ -178,5 +220,6 @@ void fit_clear(fit *self)
     Py_CLEAR(self->lower);
     Py_CLEAR(self->upper);
     Py_CLEAR(self->diff_step);
+    crew_free(self->crew);
     PyMem_Free(self->memory);
 }

@@ -40,7 +40,10 @@ typedef struct fit {
     int stopped;        /* it has ended the fit */
     int shows_arrays;   /* fvec and fjac, by fit_finish or otherwise, not x alone */
     int knows_start;    /* trial holds the residuals at the start already */
-    interrupt *unlocked;   /* borrowed: who has given up the lock for this fit; or NULL */
+    interrupt *unlocked; /* borrowed: who has given up the lock for this fit; or NULL */
+    int workers; /* threads that the fit may use, of its own; 0: as many as it is worth */
+    int threads; /* that it has; 0: not known yet */
+    struct crew *crew;     /* ours: all of them but the first, or NULL */
     const void *compiled;  /* borrowed: the compiled_part of a compiled fit */
     struct row_team *team; /* borrowed: of a compiled function of a range of rows */
     void *memory;          /* the arrays of lm that nobody else sees */
@@ -74,6 +77,9 @@ int fit_read_differences(fit *self, PyObject *jac, int is_compiled);
 /* The loss, from its name or function and its scale. */
 int fit_read_loss(fit *self, PyObject *loss, PyObject *scale);
 
+/* How many threads the fit may use. None: as many as it is worth. */
+int fit_read_workers(fit *self, PyObject *workers);
+
 /* Which kernels add up the rows: "fast", "reference", or "fast:" and an instruction set.
  */
 int fit_read_kernels(fit *self, PyObject *name);
@@ -96,6 +102,9 @@ int fit_take_answer(fit *self, PyObject *answer /* stolen */, double *epsilon);
 /* Evaluate the residuals at the start, which say how many there are and how precise: that
  * is epsfcn too, unless the user has said it. */
 int fit_evaluate_start(fit *self, int has_epsfcn);
+
+/* The fit's threads: `worth` of them, see crew_size. */
+int fit_open_crew(fit *self, npy_intp worth, int most);
 
 /* Make the arrays that nobody else sees, for rows.m and rows.n; the start and the options
  * are there, and diag may be NULL. */

@@ -72,6 +72,7 @@ static int read_options(fit *self, PyObject *const *args,
         || real_argument(args[GTOL], "gtol", &s->gtol) < 0
         || fit_read_loss(self, args[LOSS], args[F_SCALE]) < 0
         || count_argument(args[MAX_NFEV], "max_nfev", &s->maxfev) < 0
+        || fit_read_workers(self, args[WORKERS]) < 0
         || points_read(self, args[VECTORIZED], args[MAP], "a callable jac", is_compiled)
                < 0
         || read_vector(args[LOWER], "lower", &self->lower) < 0
@@ -160,7 +161,7 @@ PyObject *solve_least_squares(PyObject *module, PyObject *const *args, Py_ssize_
     int has_args = PyTuple_GET_SIZE(args_tuple) > 0 || kwargs != NULL;
     int is_compiled = compiled_part_take(&part, args[FUN], "fun",
                                          PyUnicode_Check(args[JAC]) ? Py_None : args[JAC],
-                                         "jac", args[USER_DATA], args[WORKERS]);
+                                         "jac", args[USER_DATA]);
     if (is_compiled < 0
         || read_residual_count(args[M], "fun", is_compiled, has_args, &count) < 0
         || read_options(&self, args, args_tuple, kwargs, is_compiled) < 0

@@ -49,6 +49,7 @@ static int read_options(fit *self, PyObject *const *args, PyObject *extra /* bor
         || real_argument(args[XTOL], "xtol", &s->xtol) < 0
         || real_argument(args[GTOL], "gtol", &s->gtol) < 0
         || count_argument(args[MAXFEV], "maxfev", &s->maxfev) < 0
+        || fit_read_workers(self, args[WORKERS]) < 0
         || real_argument(args[FACTOR], "factor", &s->factor) < 0
         || fit_read_kernels(self, args[KERNELS]) < 0)
         return -1;
@@ -105,7 +106,7 @@ PyObject *solve_leastsq(PyObject *module, PyObject *const *args, Py_ssize_t narg
     if (self.shows_arrays < 0 || extra == NULL)
         goto fail;
     is_compiled = compiled_part_take(&part, args[FUNC], "func", args[DFUN], "Dfun",
-                                     args[USER_DATA], args[WORKERS]);
+                                     args[USER_DATA]);
     if (is_compiled < 0
         || read_residual_count(args[M], "func", is_compiled, PyTuple_GET_SIZE(extra) > 0,
                                &count)

@@ -19,34 +19,15 @@ int computes_derivatives(const compiled_part *part)
 
 /* --- Threads ------------------------------------------------------------------------ */
 
-/* The processors that this process may use, or -1 with an exception set. */
-static int count_processors(void)
-{
-    PyObject *answer = NULL;
-    PyObject *module = PyImport_ImportModule("minpack._workers"); /* new */
-    int count = -1;
-
-    if (module != NULL)
-        answer = PyObject_CallMethod(module, "processors", NULL); /* new */
-    if (answer != NULL)
-        count = (int)PyLong_AsLong(answer);
-    Py_XDECREF(module);
-    Py_XDECREF(answer);
-    return PyErr_Occurred() ? -1 : count;
-}
-
-/* How many threads m rows are worth, of those that may be; -1 with an exception set. */
-static int count_threads(const compiled_part *part, npy_intp m)
+/* Threads for m rows: how many, or -1 with an exception set. */
+static int open_crew(fit *fit, const compiled_part *part, npy_intp m)
 {
     const program_run *run = compiled_part_program(part);
-    npy_intp worth = m / SHARE;
+    int most = run == NULL ? fit->workers : run->workers;
 
-    if (worth < 2 || (run != NULL && program_has_full(run->program)))
-        return 1;
-    int most = run != NULL ? run->workers : part->workers;
-    if (most == 0)
-        most = count_processors();
-    return most < worth ? most : (int)worth;
+    if (run != NULL && program_has_full(run->program))
+        most = 1;
+    return fit_open_crew(fit, m / SHARE, most) < 0 ? -1 : fit->threads;
 }
 
 /* A run of the program for each thread. */
@@ -66,9 +47,10 @@ static int add_programs(row_team *self, program_run *run, int wanted)
     return 0;
 }
 
-int team_open(row_team *self, const compiled_part *part, npy_intp m, npy_intp n)
+int team_open(row_team *self, fit *fit, const compiled_part *part, npy_intp m)
 {
-    int wanted = count_threads(part, m);
+    npy_intp n = PyArray_DIM(fit->x, 0);
+    int wanted = open_crew(fit, part, m);
 
     self->n = (int)n;
     if (wanted < 0)
@@ -86,14 +68,12 @@ int team_open(row_team *self, const compiled_part *part, npy_intp m, npy_intp n)
             return -1;
         }
     }
-    if (wanted > 1)
-        self->crew = crew_new(wanted - 1);
+    self->crew = fit->crew;
     return 0;
 }
 
 void team_close(row_team *self)
 {
-    crew_free(self->crew);
     for (int k = 1; self->programs != NULL && k < self->count; k++)
         program_run_free(self->programs[k]);
     PyMem_Free(self->programs);

@@ -15,7 +15,7 @@
 typedef struct row_team {
     int n;
     int count;               /* of threads */
-    crew *crew;              /* or NULL: there is one thread */
+    crew *crew;              /* borrowed, of the fit; or NULL: there is one thread */
     atomic_int status;       /* below 0: what the function returned to stop the fit */
     program_run **programs;  /* one for each thread, the first is not ours; or NULL */
     compiled_range function; /* where there are no programs, with its user_data */
@@ -27,9 +27,9 @@ typedef struct row_team {
 int computes_rows(const compiled_part *part);
 int computes_derivatives(const compiled_part *part);
 
-/* As many threads as m rows are worth, of those that may be: 0, or -1 with an exception
- * set. team_close is called in any case. */
-int team_open(row_team *self, const compiled_part *part, npy_intp m, npy_intp n);
+/* As many threads as m rows are worth, of those that the fit or the program allows: 0, or
+ * -1 with an exception set. team_close is called in any case. */
+int team_open(row_team *self, fit *fit, const compiled_part *part, npy_intp m);
 void team_close(row_team *self);
 
 /* What follows needs neither Python nor its lock. */

@@ -49,7 +49,15 @@ static int evaluate(fit *self, npy_intp n, const double *x, double *epsilon)
         return self->trial != NULL ? 0 : -1;
     }
     PyObject *answer = callback_call(&self->func, n, x); /* new */
-    return answer != NULL ? fit_take_answer(self, answer /* steals */, epsilon) : -1;
+    if (answer == NULL)
+        return -1;
+    double *to = self->lm.own_trial;
+    if (to != NULL && self->data != NULL
+        && data_put_residuals(self->data, answer, self->lm.rows.m, to)) {
+        Py_DECREF(answer);
+        return 0;
+    }
+    return fit_take_answer(self, answer /* steals */, epsilon);
 }
 
 int fit_evaluate_start(fit *self, int has_epsfcn)
@@ -72,7 +80,8 @@ static int evaluate_residuals(void *who, lm_fit *lm, const double *x)
         self->knows_start = 0;
     else if (evaluate(self, lm->rows.n, x, NULL) < 0)
         return FIT_FAILED;
-    lm->trial = doubles(self->trial);
+    if (self->trial != NULL) /* else they are in own_trial */
+        lm->trial = doubles(self->trial);
     return 0;
 }
 

@@ -211,7 +211,8 @@ typedef struct lm_fit {
     lm_differences differences;
     lm_rows rows;
     const double *trial; /* (m) the residuals that were evaluated last */
-    double *own_trial;   /* (m) where lm_run lets them be put, or NULL */
+    double *own_trial;   /* (m) where lm_run lets them be put, or NULL. While a point of
+                            the differences is evaluated it may be a column of fjac */
     int brings; /* 1: the driver brings trial in memory of its own: lm_lay_out makes no
                    own_trial */
     int point;  /* of the differences, the one that was evaluated last */

@@ -91,11 +91,15 @@ static int accept(const driver *d, lm_fit *fit)
 /* The points of the differences, one after the other. */
 static int each_point(const driver *d, lm_fit *fit)
 {
+    double *own = fit->own_trial;
     int k = lm_next_point(fit, -1);
 
     for (; k >= 0; k = lm_next_point(fit, k)) {
         lm_move_to(fit, k);
+        double *column = lm_raw_column(fit, k);
+        fit->own_trial = column != NULL ? column : own;
         int status = evaluate(d, fit);
+        fit->own_trial = own;
         if (status != 0)
             return status;
         fit->point = k;

@@ -118,16 +118,27 @@ static void combine(int m, double h1, double h2, double *d1, const double *d2)
         d1[i] = w1 * d1[i] + w2 * d2[i];
 }
 
+/* Those of the last parameter stay where they are, but where they are evaluated again. */
+double *lm_raw_column(const lm_fit *fit, int k)
+{
+    const lm_rows *rows = &fit->rows;
+    int is_last = k == rows->n - 1 && !fit->differences.gathered;
+
+    return rows->is_raw && !is_last ? column(rows, k) : NULL;
+}
+
 void lm_take_point(lm_fit *fit, int k, const double *fvec)
 {
     lm_rows *rows = &fit->rows;
     const double *h = fit->differences.h;
     int m = rows->m, n = rows->n, j = k % n;
+    double *raw = lm_raw_column(fit, k);
 
-    if (rows->is_raw && j == n - 1 && !fit->differences.gathered) {
+    if (rows->is_raw && raw == NULL) {
         rows->last = fvec;
     } else if (rows->is_raw) {
-        memcpy(column(rows, j), fvec, (size_t)m * sizeof(double));
+        if (fvec != raw)
+            memcpy(raw, fvec, (size_t)m * sizeof(double));
     } else if (k < n) {
         rows->kernels->difference(m, fvec, rows->fvec, h[k], column(rows, j));
     } else {
