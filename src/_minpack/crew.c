@@ -147,6 +147,31 @@ void crew_free(crew *self)
     drop(self);
 }
 
+/* Let so many helpers begin. */
+static void begin(crew *self, int helpers, int count,
+                  void (*part)(void *context, int k, int worker), void *context)
+{
+    self->count = count;
+    self->part = part;
+    self->context = context;
+    atomic_store(&self->next, 0);
+    atomic_store(&self->busy, helpers);
+    for (int i = 0; i < helpers; i++)
+        PyThread_release_lock(self->helper[i].go);
+}
+
+void crew_begin(crew *self, int count, void (*part)(void *context, int k, int worker),
+                void *context)
+{
+    begin(self, 1, count, part, context);
+}
+
+void crew_end(crew *self)
+{
+    take_parts(self, 0);
+    PyThread_acquire_lock(self->done, WAIT_LOCK);
+}
+
 void crew_each(crew *self, int count, void (*part)(void *context, int k, int worker),
                void *context)
 {
@@ -155,13 +180,6 @@ void crew_each(crew *self, int count, void (*part)(void *context, int k, int wor
             part(context, k, 0);
         return;
     }
-    self->count = count;
-    self->part = part;
-    self->context = context;
-    atomic_store(&self->next, 0);
-    atomic_store(&self->busy, self->helpers);
-    for (int i = 0; i < self->helpers; i++)
-        PyThread_release_lock(self->helper[i].go);
-    take_parts(self, 0);
-    PyThread_acquire_lock(self->done, WAIT_LOCK);
+    begin(self, self->helpers, count, part, context);
+    crew_end(self);
 }

@@ -23,4 +23,11 @@ void crew_free(crew *self);
 void crew_each(crew *self, int count, void (*part)(void *context, int k, int worker),
                void *context);
 
+/* The same by one helper, while the caller goes on. Before it gives more work it calls
+ * crew_end, which takes the parts that are left, and returns when all are done. `self` is
+ * not NULL. */
+void crew_begin(crew *self, int count, void (*part)(void *context, int k, int worker),
+                void *context);
+void crew_end(crew *self);
+
 #endif

@@ -242,19 +242,22 @@ static int is_worth_unlocking(const data *self, npy_intp m, npy_intp columns)
     return self->factor != NULL && (double)m * m * columns >= WORTH_UNLOCKING;
 }
 
-int data_put_residuals(const data *self, PyObject *answer, npy_intp m, double *to)
+int data_can_put(const data *self, PyObject *answer, npy_intp m)
 {
+    return self->factor == NULL && PyArray_SIZE(self->y) == m && is_plain_vector(answer)
+           && PyArray_SIZE((PyArrayObject *)answer) == m;
+}
+
+void data_put_rows(const data *self, const double *f, npy_intp first, npy_intp count,
+                   double *to)
+{
+    const double *y = doubles(self->y);
     double own[STRIP];
 
-    if (self->factor != NULL || PyArray_SIZE(self->y) != m || !is_plain_vector(answer)
-        || PyArray_SIZE((PyArrayObject *)answer) != m)
-        return 0;
-    const double *f = doubles((PyArrayObject *)answer), *y = doubles(self->y);
-    for (npy_intp i = 0; i < m; i += STRIP) {
-        npy_intp rows = m - i < STRIP ? m - i : STRIP;
+    for (npy_intp i = first; i < first + count; i += STRIP) {
+        npy_intp rows = first + count - i < STRIP ? first + count - i : STRIP;
         weigh_residuals(rows, f + i, y + i, weights_of(self, i, rows, own), NULL, to + i);
     }
-    return 1;
 }
 
 PyArrayObject *data_residuals(const data *self, const callback *f, PyObject *answer,

@@ -41,9 +41,11 @@ void data_clear(data *self);
 PyArrayObject *data_residuals(const data *self, const callback *f,
                               PyObject *answer /* stolen */, double *epsilon);
 
-/* The same to `to`(m) where f returned a plain vector: 1, or 0 and nothing is done. */
-int data_put_residuals(const data *self, PyObject *answer /* borrowed */, npy_intp m,
-                       double *to);
+/* The same row by row, of the plain vector that f returned, to the same rows of `to`; and
+ * whether that can be done. */
+int data_can_put(const data *self, PyObject *answer /* borrowed */, npy_intp m);
+void data_put_rows(const data *self, const double *f, npy_intp first, npy_intp count,
+                   double *to);
 
 /* Weigh the m rows of the derivatives of f in fjac(ldfjac, n), stored by columns. */
 void data_weigh_jacobian(const data *self, npy_intp m, npy_intp n, double *fjac,

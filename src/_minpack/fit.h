@@ -44,6 +44,8 @@ typedef struct fit {
     int workers; /* threads that the fit may use, of its own; 0: as many as it is worth */
     int threads; /* that it has; 0: not known yet */
     struct crew *crew;     /* ours: all of them but the first, or NULL */
+    PyArrayObject *put;    /* ours: the crew makes residuals of it in put_to; or NULL */
+    double *put_to;        /* a column of the Jacobian */
     const void *compiled;  /* borrowed: the compiled_part of a compiled fit */
     struct row_team *team; /* borrowed: of a compiled function of a range of rows */
     void *memory;          /* the arrays of lm that nobody else sees */

@@ -1,6 +1,7 @@
 /* How a fit runs: the hooks that lm_run calls, which call the user's functions. */
 #include "fit.h"
 
+#include "crew.h"
 #include "heap.h"
 #include "iterate.h"
 #include "points.h"
@@ -39,6 +40,47 @@ int fit_take_answer(fit *self, PyObject *answer, double *epsilon)
     return trial != NULL ? check_count(self) : -1;
 }
 
+/* Rows of values that are put where they stay together */
+enum { PUT = 65536 };
+
+static void put_rows(void *context, int k, int worker)
+{
+    const fit *self = context;
+    npy_intp first = (npy_intp)k * PUT, left = self->lm.rows.m - first;
+
+    (void)worker;
+    data_put_rows(self->data, doubles(self->put), first, left < PUT ? left : PUT,
+                  self->put_to);
+}
+
+/* Make residuals of what f returned where they stay, beside the next evaluation if there
+ * is one and if nobody else can change the array. */
+static void begin_put(fit *self, PyObject *answer /* stolen */, double *to)
+{
+    lm_fit *lm = &self->lm;
+    int count = lm->rows.m / PUT + (lm->rows.m % PUT != 0);
+    int waits = self->crew == NULL || !is_ours_alone((PyArrayObject *)answer)
+                || lm_next_point(lm, lm->differences.moved) < 0;
+
+    self->put = (PyArrayObject *)answer;
+    self->put_to = to;
+    if (!waits) {
+        crew_begin(self->crew, count, put_rows, self);
+        return;
+    }
+    for (int k = 0; k < count; k++)
+        put_rows(self, k, 0);
+    Py_CLEAR(self->put);
+}
+
+static void end_put(fit *self)
+{
+    if (self->put == NULL)
+        return;
+    crew_end(self->crew);
+    Py_CLEAR(self->put);
+}
+
 /* Call func at x(n) and keep the answer as self->trial. Where epsilon is not NULL, it is
  * set to the relative spacing of the type that func computes in. */
 static int evaluate(fit *self, npy_intp n, const double *x, double *epsilon)
@@ -49,12 +91,13 @@ static int evaluate(fit *self, npy_intp n, const double *x, double *epsilon)
         return self->trial != NULL ? 0 : -1;
     }
     PyObject *answer = callback_call(&self->func, n, x); /* new */
+    end_put(self);                                       /* of the point before */
     if (answer == NULL)
         return -1;
     double *to = self->lm.own_trial;
     if (to != NULL && self->data != NULL
-        && data_put_residuals(self->data, answer, self->lm.rows.m, to)) {
-        Py_DECREF(answer);
+        && data_can_put(self->data, answer, self->lm.rows.m)) {
+        begin_put(self, answer /* steals */, to);
         return 0;
     }
     return fit_take_answer(self, answer /* steals */, epsilon);

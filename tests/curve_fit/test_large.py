@@ -61,7 +61,10 @@ def test_residuals_that_go_into_the_jacobian_have_the_bits_of_leastsq(
     assert bits([popt, *ours.values(), *others]) == bits([x, *info.values(), *rest])
 
 
-def test_what_a_model_returns_may_be_of_any_kind() -> None:
+def test_what_a_model_returns_may_be_of_any_kind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(minpack._workers, "processors", lambda: 3)
     buffer = np.empty(M)
     kept: list[Array] = []
 
@@ -97,6 +100,25 @@ def test_a_model_that_returns_fewer_values_later_on_is_an_error() -> None:
 
     with pytest.raises(ValueError, match=f"must return an array of shape .{M},"):
         fit(shrinking)
+
+
+@pytest.mark.parametrize("at", range(2, 10))
+def test_an_exception_at_any_point_is_the_models_own(
+    monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """The values at the point before are then on their way into the Jacobian."""
+    monkeypatch.setattr(minpack._workers, "processors", lambda: 3)
+    calls: list[int] = []
+
+    def raising(t: Array, *p: float) -> Any:
+        calls.append(0)
+        if len(calls) == at:
+            raise KeyError("mine")
+        return decay(t, *p)
+
+    with pytest.raises(KeyError, match="mine"):
+        curve_fit(raising, T, Y, START)
+    assert len(calls) == at
 
 
 # --- Threads --------------------------------------------------------------------------
