@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv$(filter-out -python3,-$(notdir $(PYTHON)))
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test check-deep bench lint wheel clean
+.PHONY: demo test check-deep bench docs lint wheel clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/demo
@@ -21,6 +21,12 @@ check-deep:
 
 bench: $(VENV)/bench
 	$(RUN) benchmarks $(BENCH_ARGS)
+
+docs: $(VENV)/docs
+	rm -rf build/docs docs/generated
+	$(VENV)/bin/sphinx-build --quiet --fail-on-warning --keep-going docs build/docs
+	$(RUN) tools/check_links.py build/docs
+	@echo "The documentation: build/docs/index.html"
 
 lint: $(VENV)/lint
 	$(RUN) -m ruff check .
@@ -37,11 +43,11 @@ wheel: $(VENV)/build
 	$(RUN) -m pip wheel --no-deps --wheel-dir dist .
 
 clean:
-	rm -rf .venv* build dist
+	rm -rf .venv* build dist docs/generated
 
 # $(VENV)/GROUP: the environment with that dependency group and an editable install,
 # which rebuilds itself on import.
-$(VENV)/test $(VENV)/demo $(VENV)/bench $(VENV)/lint: $(VENV)/%: $(VENV)/build
+$(VENV)/test $(VENV)/demo $(VENV)/bench $(VENV)/docs $(VENV)/lint: $(VENV)/%: $(VENV)/build
 	@echo "Installing what make $* needs into $(VENV)."
 	@$(RUN) -m pip install --quiet --prefer-binary --group $*
 	@test $* != test || $(RUN) -m pip install --quiet --only-binary :all: --group optional \

@@ -284,7 +284,7 @@ def curve_fit(
     It fills `values` with those of the model at the parameters `x`, one for each of
     the m numbers of `ydata`, which `f` does not see, and returns 0, or a negative
     number to stop the fit. `f` and `jac` must both be compiled, or none. Such a fit
-    runs without Python, and other threads run meanwhile; docs/batch.md has examples.
+    runs without Python, and other threads run meanwhile; docs/compiled.md has examples.
     A compiled `f` may also compute a range of rows, as in `leastsq`, with the
     derivatives where ``jac=True``.
 

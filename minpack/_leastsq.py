@@ -243,7 +243,7 @@ def leastsq(
 
     where entry (i, j) of the Jacobian is ``fjac[i + j*ldfjac]``. It returns 0, or a
     negative number to stop the fit. Such a fit runs without Python, and other threads
-    run meanwhile; docs/batch.md has examples.
+    run meanwhile; docs/compiled.md has examples.
 
     Or `func` is a compiled function of a range of rows, with the signature ::
 

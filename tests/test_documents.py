@@ -2,31 +2,69 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import re
+from pathlib import Path
 
 import pytest
 
-from commands import ROOT
+from commands import ROOT, needs_compilers, run
 from contract.differences import DIFFERENCES, as_markdown
+from documents import run_blocks
 from test_scipy_own import SUITES
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
+# Their code is tested by test_gallery.py, by batch/test_document.py and below.
+ELSEWHERE = "gallery.md", "batch.md", "compiled.md"
+WITH_CODE = [
+    page
+    for page in DOCUMENTS
+    if "```python" in page.read_text() and page.name not in ELSEWHERE
+]
 
-@pytest.mark.parametrize("document", ["README.md", "docs/traced.md"])
-def test_the_examples_in_a_document_print_what_it_says(document):
-    text = (ROOT / document).read_text()
-    examples = re.findall(
-        r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", text, re.DOTALL
-    )
-    names = {}
-    for code, said in examples:
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(code, names)
-        assert printed.getvalue() == said
+
+def code_prints_what_its_page_says(page):
+    """Run the code of a page in this folder, and return it."""
+    ran = list(run_blocks(page, {}))
+    assert [each.printed for each in ran] == [each.said for each in ran]
+    return "".join(each.code for each in ran)
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=lambda path: path.name)
+def test_the_code_in_a_document_prints_and_draws_what_the_document_shows(
+    page, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    if page.name == "recipes.md":  # it gives lmfit another solver
+        minimizer = pytest.importorskip("lmfit").minimizer
+        monkeypatch.setattr(minimizer, "scipy_leastsq", minimizer.scipy_leastsq)
+    code = code_prints_what_its_page_says(page)
+    for picture in re.findall(r'savefig\("(.*?)"', code):
+        assert Path(picture).stat().st_size > 10_000
+        assert f"]({picture})" in page.read_text()
+        assert (page.parent / picture).exists()
+
+
+@needs_compilers
+def test_the_library_of_the_document_on_compiled_functions_is_fitted(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs/compiled.md"
+    text = page.read_text()
+    (source,) = re.findall(r"```c\n(/\* decay\.c \*/.*?)```", text, re.DOTALL)
+    (command,) = re.findall(r"\$ (cc .*)", text)
+    Path("decay.c").write_text(source)
+    run(*command.split())
+    code_prints_what_its_page_says(page)
+
+
+def test_every_document_has_a_place_in_the_site():
+    pages = {page.stem: page.read_text() for page in ROOT.glob("docs/*.md")}
+    toctrees = re.findall(r"```{toctree}\n(.*?)```", "".join(pages.values()), re.DOTALL)
+    listed = {name for tree in toctrees for name in tree.split()}
+    in_the_repository_only = {"gallery"}
+    assert set(pages) - {"index"} - in_the_repository_only <= listed
 
 
 def test_the_differences_are_those_that_are_tested():

@@ -19,52 +19,7 @@ def one_fit() -> str:
     return f"""\
 ## One fit of more data than memory
 
-`minpack.dask.curve_fit` makes one fit of Dask arrays, with the signature and the result
-of `curve_fit`. A task calls the model for some thousands of points of its chunk at a
-time, and reduces them to a triangle of n by n numbers; a tree of tasks merges the
-triangles, always in the same order. So the caller's process holds no array of the data,
-a task holds its chunk and less than a chunk of temporaries, and the bits of the result
-depend on the chunks alone, not on the scheduler or the number of workers. A worker that
-is lost costs its tasks.
-
-### Where data come from
-
-Each evaluation reads the data again, because nothing is kept. What fits into the memory
-of the workers is worth keeping: `t, y = dask.persist(t, y)`. On a cluster do that with
-arrays from memory in any case, or they travel each time.
-
-Zarr and HDF5 have chunks of their own, and those of a Dask array should be multiples of
-them; HDF5 files are for threads:
-
-```python
-t, y = (da.from_zarr("data.zarr", component=name) for name in ("t", "y"))
-file = h5py.File("data.h5")
-t, y = (da.from_array(file[name], chunks=10_000_000) for name in ("t", "y"))
-```
-
-Of Parquet the lengths of the parts are read first:
-
-```python
-table = dask.dataframe.read_parquet("data/*.parquet", columns=["t", "y"])
-t, y = (table[name].to_dask_array(lengths=True) for name in ("t", "y"))
-```
-
-`da.from_array` copies a `np.memmap` into memory. A function that opens the file leaves
-it where it is, and suits a cluster too, as for any other format:
-
-```python
-def load(name, block_info=None):
-    ((first, end),) = block_info[None]["array-location"]
-    return np.memmap(f"{{name}}.bin", dtype=float, mode="r")[first:end]
-```
-
-```python
-chunks = da.core.normalize_chunks(10_000_000, (points,))
-t, y = (da.map_blocks(load, name, chunks=chunks, meta=np.empty(0)) for name in "ty")
-```
-
-Chunks of unknown sizes, as of `y[y > 0]`, want `y.compute_chunk_sizes()`. Points with
-several coordinates are an array of shape (k, m), as `da.stack([u, v])`.
+[any-size.md](any-size.md) says how such a fit is made and where its data come from.
 
 ### Measured: two processes
 

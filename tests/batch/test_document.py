@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
@@ -12,23 +11,16 @@ import pytest
 
 from batch.peaks import POINTS, X, peak
 from commands import ROOT
+from documents import run_blocks
 
 
 def test_the_examples_in_the_document_work() -> None:
-    text = (ROOT / "docs/batch.md").read_text()
-    *plain, compiled = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     names: dict[str, Any] = {}
-    for code in plain:
-        if "numba" in code:
-            pytest.importorskip("numba")
-        if "import xarray" in code and not find_spec("xarray"):
-            continue
-        exec(code, names)
-        if "\nresult =" in code:
+    for ran in run_blocks(ROOT / "docs/batch.md", names):
+        if "\nresult =" in ran.code:
             assert names["result"].x.shape == (10_000, 3)
             assert names["result"].success.all()
-            is_plain = "jac=" not in code and "numba" not in code
-            assert names["result"].traced == is_plain
+            assert names["result"].traced == ("jac=" not in ran.code)
     a_map = names["maps"]
     assert a_map.x.shape == (40, 60, 3)
     assert a_map.success.all()
@@ -39,12 +31,6 @@ def test_the_examples_in_the_document_work() -> None:
     if find_spec("xarray"):
         assert names["rate"].dims == ("y", "x")
         np.testing.assert_allclose(names["rate"], 0.7, rtol=0.1)
-    pytest.importorskip("numba")
-    exec(compiled, names)
-    assert names["ier"] in (1, 2, 3, 4)
-    assert names["result"].success.all()
-    np.testing.assert_allclose(names["result"].x[0], names["x"])
-    np.testing.assert_allclose(names["popt"], names["x"], rtol=1e-5)
 
 
 REWRITTEN: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {

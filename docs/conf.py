@@ -1,0 +1,104 @@
+"""The documentation site: `make docs` builds it into build/docs."""
+
+from __future__ import annotations
+
+import builtins
+import os
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx.application import Sphinx
+
+import minpack
+
+project = "minpack"
+author = "The minpack maintainers"
+project_copyright = author
+version = release = minpack.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx_gallery.gen_gallery",
+]
+# The build draws a gallery of its own; gallery.md is for readers of the repository.
+exclude_patterns = ["gallery.md"]
+templates_path = ["_templates"]
+
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+copybutton_exclude = ".linenos, .gp, .go"
+
+autosummary_generate = True
+autodoc_typehints = "none"  # the docstrings say the types
+numpydoc_show_class_members = False
+
+# The documentation of others is on the network: only the published build looks there.
+if os.environ.get("MINPACK_DOCS_ONLINE"):
+    extensions.append("sphinx.ext.intersphinx")
+    intersphinx_mapping = {
+        "python": ("https://docs.python.org/3", None),
+        "numpy": ("https://numpy.org/doc/stable", None),
+        "scipy": ("https://docs.scipy.org/doc/scipy", None),
+        "dask": ("https://docs.dask.org/en/stable", None),
+    }
+
+# sphinx-gallery runs scripts without a `__file__`; some find data by it.
+builtins.__file__ = str(Path(__file__).resolve().parents[1] / "examples/script.py")
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "generated/gallery",
+    "filename_pattern": r"\.py$",
+    # picture.py draws for the others; nist.py is a program with a page of its own.
+    "ignore_pattern": r"(__init__|picture|nist)\.py$",
+    "copyfile_regex": r".*\.rst",
+    "download_all_examples": False,
+    "write_computation_times": False,
+    "show_signature": False,
+    "min_reported_time": 10,
+    "reset_modules_order": "both",
+    "abort_on_example_error": True,
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = "minpack"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sourcelink = False
+html_theme_options = {
+    "logo": {"text": "minpack"},
+    "header_links_before_dropdown": 6,
+    "show_toc_level": 2,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+html_sidebars = {"index": [], "get-started": [], "changelog": []}
+
+
+def mathml(is_block: bool) -> Any:
+    """Return the visitor that writes a formula as MathML, which browsers draw."""
+
+    def visit(writer: Any, node: nodes.math | nodes.math_block) -> None:
+        writer.body.append(tex2mathml(node.astext(), as_block=is_block))
+        raise nodes.SkipNode
+
+    return visit
+
+
+def setup(app: Sphinx) -> None:
+    """Draw formulas without a script from elsewhere."""
+    app.add_html_math_renderer("mathml", (mathml(False), None), (mathml(True), None))
+
+
+html_math_renderer = "mathml"
