@@ -62,6 +62,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "write_computation_times": False,
     "show_signature": False,
+    "thumbnail_size": (420, 300),
     "min_reported_time": 10,
     "reset_modules_order": "both",
     "abort_on_example_error": True,
@@ -69,13 +70,15 @@ sphinx_gallery_conf = {
 
 html_theme = "pydata_sphinx_theme"
 html_title = "minpack"
+html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {
     "logo": {"text": "minpack"},
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 5,
     "show_toc_level": 2,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
@@ -96,9 +99,20 @@ def mathml(is_block: bool) -> Any:
     return visit
 
 
+def without_wrong_role(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], tree: Any
+) -> None:
+    """Take away a role with which lists of references are not accessible."""
+    if "body" in context:
+        context["body"] = context["body"].replace(
+            '<div role="list" class="citation-list">', '<div class="citation-list">'
+        )
+
+
 def setup(app: Sphinx) -> None:
-    """Draw formulas without a script from elsewhere."""
+    """Draw formulas without a script from elsewhere, and mend roles."""
     app.add_html_math_renderer("mathml", (mathml(False), None), (mathml(True), None))
+    app.connect("html-page-context", without_wrong_role)
 
 
 html_math_renderer = "mathml"
