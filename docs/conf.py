@@ -93,7 +93,10 @@ def mathml(is_block: bool) -> Any:
     """Return the visitor that writes a formula as MathML, which browsers draw."""
 
     def visit(writer: Any, node: nodes.math | nodes.math_block) -> None:
-        writer.body.append(tex2mathml(node.astext(), as_block=is_block))
+        formula = tex2mathml(node.astext(), as_block=is_block)
+        writer.body.append(
+            f'<div class="formula">{formula}</div>' if is_block else formula
+        )
         raise nodes.SkipNode
 
     return visit
