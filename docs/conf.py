@@ -60,6 +60,7 @@ sphinx_gallery_conf = {
     "ignore_pattern": r"(__init__|picture|nist)\.py$",
     "copyfile_regex": r".*\.rst",
     "download_all_examples": False,
+    "notebook_extensions": set(),  # the scripts import picture.py
     "write_computation_times": False,
     "show_signature": False,
     "thumbnail_size": (420, 300),

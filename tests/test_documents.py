@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from commands import ROOT, needs_compilers, run
 from contract.differences import DIFFERENCES, as_markdown
 from documents import run_blocks
+from minpack import curve_fit_batch, traced
 from test_scipy_own import SUITES
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -57,6 +59,19 @@ def test_the_library_of_the_document_on_compiled_functions_is_fitted(
     Path("decay.c").write_text(source)
     run(*command.split())
     code_prints_what_its_page_says(page)
+
+
+def test_the_code_of_the_page_on_an_image_fits_it():
+    fit, model = re.findall(
+        r"```py\n(.*?)```", (ROOT / "docs/image.md").read_text(), re.DOTALL
+    )
+    t = np.arange(0.125, 12.5, 0.25)
+    true = np.random.default_rng(0).uniform([200, 1, 5], [600, 3, 20], (10, 10, 3))
+    a, tau, c = np.moveaxis(true[..., None], 2, 0)
+    names = {"np": np, "traced": traced, "curve_fit_batch": curve_fit_batch}
+    names |= {"t": t, "counts": a * np.exp(-t / tau) + c}
+    exec(model + fit, names)
+    np.testing.assert_allclose(names["result"].x, true, rtol=1e-3)
 
 
 def test_every_document_has_a_place_in_the_site():
