@@ -24,9 +24,10 @@ bench: $(VENV)/bench
 
 docs: $(VENV)/docs
 	rm -rf build/docs docs/generated
-	$(VENV)/bin/sphinx-build --quiet --fail-on-warning --keep-going docs build/docs
-	$(RUN) tools/check_links.py build/docs
-	@echo "The documentation: build/docs/index.html"
+	$(VENV)/bin/sphinx-build --quiet --fail-on-warning --keep-going \
+		-d build/docs/doctrees docs build/docs/html
+	$(RUN) tools/check_links.py build/docs/html
+	@echo "The documentation: build/docs/html/index.html"
 
 lint: $(VENV)/lint
 	$(RUN) -m ruff check .

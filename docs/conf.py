@@ -1,9 +1,10 @@
-"""The documentation site: `make docs` builds it into build/docs."""
+"""The documentation site: `make docs` builds it into build/docs/html."""
 
 from __future__ import annotations
 
 import builtins
 import os
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
 
 import minpack
+
+ROOT = Path(__file__).resolve().parents[1]
+URLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"].get("urls", {})
 
 project = "minpack"
 author = "The minpack maintainers"
@@ -50,7 +54,7 @@ if os.environ.get("MINPACK_DOCS_ONLINE"):
     }
 
 # sphinx-gallery runs scripts without a `__file__`; some find data by it.
-builtins.__file__ = str(Path(__file__).resolve().parents[1] / "examples/script.py")
+builtins.__file__ = str(ROOT / "examples/script.py")
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
@@ -80,6 +84,14 @@ html_show_sourcelink = False
 html_theme_options = {
     "logo": {"text": "minpack"},
     "header_links_before_dropdown": 5,
+    "icon_links": [
+        {"name": name, "url": URLS[key], "icon": icon}
+        for key, name, icon in (
+            ("Source", "Source code", "fa-solid fa-code"),
+            ("Issues", "Report a bug", "fa-solid fa-bug"),
+        )
+        if key in URLS
+    ],
     "show_toc_level": 2,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],

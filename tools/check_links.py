@@ -1,6 +1,6 @@
 """Check that every link of a built site to itself leads somewhere: page and anchor.
 
-python tools/check_links.py build/docs
+python tools/check_links.py build/docs/html
 """
 
 from __future__ import annotations
