@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,28 @@ def test_every_document_has_a_place_in_the_site():
     listed = {name for tree in toctrees for name in tree.split()}
     in_the_repository_only = {"gallery"}
     assert set(pages) - {"index"} - in_the_repository_only <= listed
+
+
+@pytest.mark.parametrize(
+    ("link", "is_dead"),
+    [
+        ("other.html", False),
+        ("other.html#here", False),
+        ("folder/", False),
+        ("#top", False),
+        ("https://example.org/none.html", False),
+        ("none.html", True),
+        ("other.html#there", True),
+        ("#bottom", True),
+    ],
+)
+def test_dead_links_within_a_site_are_found(tmp_path, link, is_dead):
+    (tmp_path / "page.html").write_text(f'<h1 id="top"><a href="{link}"></a></h1>')
+    (tmp_path / "other.html").write_text('<p id="here"></p>')
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/index.html").touch()
+    dead_links = runpy.run_path(str(ROOT / "tools/check_links.py"))["dead_links"]
+    assert dead_links(tmp_path) == ([f"page.html: {link}"] if is_dead else [])
 
 
 def test_the_differences_are_those_that_are_tested():
