@@ -62,7 +62,7 @@ def derivatives(
     rows = []
     for output in outputs:
         row = [zero] * n
-        columns = work.columns.get(id(output))
+        columns = work.columns.get(output.order)
         if columns:
             made = {product_key(g): g for g in columns.values()}
             for j, g in columns.items():
@@ -82,8 +82,8 @@ class Derivation:
     Attributes
     ----------
     parts : dict
-        For each joint the pairs (id of a joint or parameter below, product) that the
-        sweep has found.
+        For each joint the pairs (joint or parameter below, product) that the sweep has
+        found. A node is named by its place in the record.
     columns : dict
         For each joint and parameter its derivatives, by the index of the parameter.
     """
@@ -101,21 +101,23 @@ class Derivation:
     def sweep(self, outputs: Sequence[Node]) -> Missing | None:
         """Go through the record from its end, and find the parts of all joints."""
         parts = self.parts
+        nodes = list(self.nodes.values())
         # For each node its adjoints, by the joint from which they come.
-        adjoints: dict[int, dict[int, Product]] = {}
+        adjoints: list[dict[int, Product] | None] = [None] * len(nodes)
         ends = set()
         for output in outputs:
             if output.depends:
-                ends.add(id(output))
-                adjoints[id(output)] = {}
-        for node in reversed(list(self.nodes.values())):  # each after what uses it
-            i = id(node)
-            found = adjoints.get(i)
+                ends.add(output.order)
+                adjoints[output.order] = {}
+        for i in range(len(nodes) - 1, -1, -1):  # each after what uses it
+            found = adjoints[i]
             if found is None or not (found or i in ends):
                 continue
+            node = nodes[i]
             op = node.op
-            pieces = PIECES.get(op)
-            if op == "parameter" or i in ends or len(found) > 1 or pieces is not None:
+            rules = RULES.get(op)
+            pieces = PIECES.get(op) if rules is None else None
+            if i in ends or len(found) > 1 or op == "parameter" or pieces is not None:
                 for joint, g in found.items():
                     parts[joint].append((i, g))
                 if op == "parameter":
@@ -128,14 +130,16 @@ class Derivation:
                     for _, k in choice:
                         operand = node.operands[k]
                         if operand.depends:
-                            ends.add(id(operand))
-                            adjoints.setdefault(id(operand), {})
+                            ends.add(operand.order)
+                            if adjoints[operand.order] is None:
+                                adjoints[operand.order] = {}
                     continue
                 self.joints.append((node, None))
                 joint, g = i, ONE
             else:
                 ((joint, g),) = found.items()
-            rules = RULES.get(op) or rules_of(node)
+            if rules is None:
+                rules = rules_of(node)
             operands = node.operands
             if "f" in node.types:
                 node = in_float64(self.trace, node)
@@ -149,8 +153,11 @@ class Derivation:
                     product = rule(self, node, g)
                     if product is None or product[0] == 0.0:
                         continue
-                    there = adjoints.setdefault(id(operand), {})
-                    self.add_to(there, joint, product)
+                    there = adjoints[operand.order]
+                    if there is None:
+                        adjoints[operand.order] = {joint: product}
+                    else:
+                        self.add_to(there, joint, product)
         return None
 
     def compose(self) -> None:
@@ -158,17 +165,17 @@ class Derivation:
         for node, choice in reversed(self.joints):
             columns: dict[int, Product] = {}
             if choice is not None:
-                self.columns[id(node)] = self.choose(node, choice)
+                self.columns[node.order] = self.choose(node, choice)
                 continue
-            for below, g in self.parts[id(node)]:
+            for below, g in self.parts[node.order]:
                 for j, h in self.columns[below].items():
                     product = h if g is ONE else g if h is ONE else self.by(g, h)
                     self.add_to(columns, j, product)
-            self.columns[id(node)] = columns
+            self.columns[node.order] = columns
 
     def choose(self, node: Node, choice: Pieces) -> dict[int, Product]:
         """Return the columns of a choice: for each the choice between the pieces'."""
-        pieces = [self.columns.get(id(node.operands[k]), {}) for _, k in choice]
+        pieces = [self.columns.get(node.operands[k].order, {}) for _, k in choice]
         zero = self.trace.constant(0.0)
         out = {}
         for j in dict.fromkeys(j for columns in pieces for j in columns):
@@ -314,14 +321,16 @@ class Derivation:
     def found(self, ufunc: np.ufunc, a: Node, b: Node) -> Node | None:
         """Return the node of a ufunc whose operands commute, if it is there."""
         nodes = self.nodes
-        node = nodes.get((ufunc, "dd->d", 0, id(a), id(b)))
-        return nodes.get((ufunc, "dd->d", 0, id(b), id(a))) if node is None else node
+        node = nodes.get((ufunc, "dd->d", 0, a.order, b.order))
+        if node is None:
+            node = nodes.get((ufunc, "dd->d", 0, b.order, a.order))
+        return node
 
     def multiply(self, a: Node, b: Node) -> Node:
         """Return the node of a b."""
         if a is b:
             return self.make(np.square, "d->d", (a,))
-        node = self.nodes.get((np.multiply, "dd->d", 0, id(b), id(a)))
+        node = self.nodes.get((np.multiply, "dd->d", 0, b.order, a.order))
         return self.make(np.multiply, "dd->d", (a, b)) if node is None else node
 
     def divide(self, a: Node | None, b: Node) -> Node:
@@ -332,7 +341,7 @@ class Derivation:
 
     def add(self, a: Node, b: Node) -> Node:
         """Return the node of a + b."""
-        node = self.nodes.get((np.add, "dd->d", 0, id(b), id(a)))
+        node = self.nodes.get((np.add, "dd->d", 0, b.order, a.order))
         return self.make(np.add, "dd->d", (a, b)) if node is None else node
 
     def subtract(self, a: Node, b: Node) -> Node:

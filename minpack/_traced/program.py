@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,30 +44,24 @@ class Program:
         self.n = len(trace.parameters)
         self.has_poles = trace.has_poles
         lowering = _Lowering(trace)
-        values = [lowering.reach((piece,)) for piece in pieces]
-        split = len(lowering.scalars)
-        more = [
-            lowering.reach(columns[k], values[k]) if columns is not None else []
-            for k in range(len(pieces))
-        ]
+        reached: list[dict[int, Node]] = []  # the vectors of each segment
+        values = []
+        for piece in pieces:
+            reached.append({})
+            values.append(lowering.reach((piece,), reached[-1]))
+        self.split = len(lowering.scalars)
+        more: list[list[Node]] = [[]] * len(pieces)
+        if columns is not None:
+            more = list(map(lowering.reach, columns, reached))
         lowering.number_leaves()
-        scalars = lowering.scalars
-        self.scalars = lowering.instructions(
-            _in_order(scalars[:split]) + _in_order(scalars[split:]), lowering.numbers
-        )
-        self.split = split
-        self.segments = tuple(
-            [
-                lowering.segment(
-                    piece,
-                    length,
-                    values[k],
-                    more[k],
-                    None if columns is None else columns[k],
-                )
-                for k, (piece, length) in enumerate(zip(pieces, lengths, strict=True))
-            ]
-        )
+        self.scalars = lowering.number_scalars(self.split)
+        segments = []
+        for k, piece in enumerate(pieces):
+            outs = None if columns is None else columns[k]
+            segments.append(
+                lowering.segment(piece, lengths[k], values[k], more[k], outs)
+            )
+        self.segments = tuple(segments)
         self.leaves = tuple(lowering.leaves)
 
     def compile(self) -> Any:
@@ -83,83 +78,105 @@ class Program:
 
 
 class _Lowering:
-    """A record on its way to a program."""
+    """A record on its way to a program.
+
+    Attributes
+    ----------
+    numbers : list of int
+        The number of each node as an operand, by its place in the record.
+    """
 
     def __init__(self, trace: Trace) -> None:
-        self.numbers = {id(node): j for j, node in enumerate(trace.parameters)}
+        self.numbers = [0] * len(trace.nodes)
         self.count = len(trace.parameters)
         self.leaves: list[Any] = []
-        self.matrices: dict[int, int] = {}
         self.scalars: list[Node] = []
-        self._seen = set(self.numbers)  # the scalars and leaves
+        self.matrices: dict[int, int] = {}  # the numbers of matrices, by their id
+        self._shared: set[int] = set()  # the places of scalars and leaves
         self._leaves: list[Node] = []
-        self._matrices: dict[int, Any] = {}
+        self._matrices: list[Any] = []
+        for j, node in enumerate(trace.parameters):
+            self.numbers[node.order] = j
+            self._shared.add(node.order)
 
-    def reach(self, roots: Sequence[Node], known: Sequence[Node] = ()) -> list[Node]:
-        """Return the vectors that these nodes need, but for those that are known.
+    def reach(self, roots: Sequence[Node], own: dict[int, Node]) -> list[Node]:
+        """Return the vectors that these nodes need, and add them to a segment's own.
 
-        Their scalars and leaves go to the program's own.
+        Scalars and leaves go to those that all segments share.
         """
-        seen = self._seen
-        vectors = {id(node): node for node in known}
+        shared = self._shared
+        found = []
         stack = list(roots)
         while stack:
             node = stack.pop()
-            i = id(node)
-            if i in seen or i in vectors:
+            order = node.order
+            if order in shared or order in own:
                 continue
             if not node.operands:
-                seen.add(i)
+                shared.add(order)
                 self._leaves.append(node)
                 continue
             if node.length is None:
-                seen.add(i)
+                shared.add(order)
                 self.scalars.append(node)
             else:
-                vectors[i] = node
+                own[order] = node
+                found.append(node)
                 if node.op == "matmul":
-                    self._matrices[id(node.payload)] = node.payload
+                    self._matrices.append(node.payload)
             stack += node.operands
-        return _in_order(list(vectors.values())[len(known) :])
+        return _in_order(found)
 
     def number_leaves(self) -> None:
         """Give numbers to the leaves that the roots need, and to their matrices."""
         for node in self._leaves:
-            self.numbers[id(node)] = self.count
+            self.numbers[node.order] = self.count
             self.count += 1
             payload = node.payload
             if node.op == "data":
                 payload = (*payload, node.char, node.length is None)
             self.leaves.append(payload)
-        for matrix in self._matrices.values():
-            self.matrices[id(matrix)] = self.count
-            self.count += 1
-            self.leaves.append(matrix)
+        for matrix in self._matrices:
+            if id(matrix) not in self.matrices:
+                self.matrices[id(matrix)] = self.count
+                self.count += 1
+                self.leaves.append(matrix)
 
-    def instructions(
-        self, nodes: Sequence[Node], numbers: dict[int, int]
-    ) -> tuple[Any, ...]:
+    def number_scalars(self, split: int) -> tuple[Any, ...]:
+        """Return the instructions on numbers, the first `split` before the others."""
+        first, rest = self.scalars[:split], self.scalars[split:]
+        return self.instructions(_in_order(first) + _in_order(rest))
+
+    def instructions(self, nodes: Sequence[Node]) -> tuple[Any, ...]:
         """Return the instructions for some nodes, and number what they compute."""
+        numbers = self.numbers
         out = []
         done: dict[Any, int] = {}
+        count = self.count
         for node in nodes:
             op = node.op
-            operands = tuple([numbers[id(each)] for each in node.operands])
-            if type(op) is not str and op.nout > 1:
-                key = (op, operands)
-                first = done.get(key)
-                if first is None:
-                    first = done[key] = self.count
-                    self.count += op.nout
-                    out.append((op, node.types, operands))
-                numbers[id(node)] = first + node.payload
-                continue
-            if op == "matmul":
-                operands = (self.matrices[id(node.payload)], *operands)
-                op = np.matmul
+            operands: tuple[int, ...]
+            if len(node.operands) == 2:  # as below, but fast
+                a, b = node.operands
+                operands = (numbers[a.order], numbers[b.order])
+            else:
+                operands = tuple([numbers[each.order] for each in node.operands])
+            numbers[node.order] = count
+            outputs = 1
+            if type(op) is str:
+                if op == "matmul":
+                    operands = (self.matrices[id(node.payload)], *operands)
+                    op = np.matmul
+            elif op.nout > 1:
+                first = done.get((op, operands))
+                numbers[node.order] = (count if first is None else first) + node.payload
+                if first is not None:
+                    continue
+                done[op, operands] = count
+                outputs = op.nout
             out.append((op, node.types, operands))
-            numbers[id(node)] = self.count
-            self.count += 1
+            count += outputs
+        self.count = count
         return tuple(out)
 
     def segment(
@@ -171,31 +188,28 @@ class _Lowering:
         columns: Sequence[Node] | None,
     ) -> tuple[Any, ...]:
         """Return the segment of a piece of the result, as `Program` has it."""
-        numbers = self.numbers
-        if values or more:
-            numbers = numbers.copy()
-        whole = [node for node in values + more if node.op == "matmul"]
         full: tuple[Any, ...] = ()
-        if whole:
-            full = self.instructions(whole, numbers)
+        if self.matrices:
+            whole = [node for node in values + more if node.op == "matmul"]
+            full = self.instructions(whole)
             values = [node for node in values if node.op != "matmul"]
             more = [node for node in more if node.op != "matmul"]
-        value = self.instructions(values, numbers)
-        jac = self.instructions(more, numbers)
+        value = self.instructions(values)
+        jac = self.instructions(more)
+        numbers = self.numbers
         outs = None
         if columns is not None:
-            outs = tuple([numbers[id(node)] for node in columns])
-        return length, full, value, jac, numbers[id(piece)], outs
+            outs = tuple([numbers[node.order] for node in columns])
+        return length, full, value, jac, numbers[piece.order], outs
+
+
+_order = operator.attrgetter("order")
 
 
 def _in_order(nodes: list[Node]) -> list[Node]:
     """Return nodes in the order of the record: operands before what uses them."""
     nodes.sort(key=_order)
     return nodes
-
-
-def _order(node: Node) -> int:
-    return node.order
 
 
 # --- The text of a program --------------------------------------------------------

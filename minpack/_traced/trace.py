@@ -43,6 +43,7 @@ _EXACT = 2**53  # smaller integers are exact in float64
 MOST_NODES = 20_000  # of a record; a loop over the points makes more
 MOST_CELLS = 256  # the most entries of an array, for each of its points
 
+_ARRAYS = (Vector, Cells, Joined, np.ndarray)
 _NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
 
 
@@ -196,8 +197,12 @@ class Trace:
         self, op: Any, types: str, operands: tuple[Node, ...], part: int = 0
     ) -> Node:
         """Return the node of an operation on nodes of the right types."""
-        key = (op, types, part, *map(id, operands))
         nodes = self.nodes
+        key: tuple[Any, ...]
+        if len(operands) == 2:  # as below, but fast
+            key = (op, types, part, operands[0].order, operands[1].order)
+        else:
+            key = (op, types, part, *[each.order for each in operands])
         node = nodes.get(key)
         if node is not None:
             return node
@@ -333,7 +338,7 @@ class Trace:
         is_float64 = types is not None
         for value in operands:
             kind = type(value)
-            if kind is Scalar or kind is Vector:
+            if kind is Vector or kind is Scalar:
                 node = value
             elif kind is int and ufunc in ARITHMETIC and -_EXACT < value < _EXACT:
                 self.numbers.add(value)
@@ -393,24 +398,18 @@ class Trace:
 
     def power(self, base: Any, exponent: Any) -> Any:
         """Record ``base ** exponent``, which is not always np.power."""
-        pair = (base, exponent)
-        if not any(
-            [isinstance(each, Vector | Cells | Joined | np.ndarray) for each in pair]
-        ):
-            nodes = [self.leaf(each) for each in pair]
-            # np.where makes arrays of no dimension, and two integers stay integers.
-            if any([each.op == "select" for each in nodes]) or not any(
-                [each.char == "d" for each in nodes]
-            ):
-                return self.apply(np.power, pair)
-            left, right = (self.cast(each, "d") for each in nodes)
-            return self.make("pow", "dd->d", (left, right))
         if isinstance(base, Vector | Cells) and isinstance(exponent, _NUMBERS):
             if isinstance(base, Cells) and base.points is None and not base.array.size:
                 return base
             ufunc, operands = operator_power(base.dtype, exponent)
             return self.apply(ufunc, (base, *operands))
-        return self.apply(np.power, (base, exponent))
+        if isinstance(base, _ARRAYS) or isinstance(exponent, _ARRAYS):
+            return self.apply(np.power, (base, exponent))
+        left, right = self.leaf(base), self.leaf(exponent)
+        # np.where makes arrays of no dimension, and two integers stay integers.
+        if "select" in (left.op, right.op) or "d" not in (left.char, right.char):
+            return self.apply(np.power, (base, exponent))
+        return self.make("pow", "dd->d", (self.cast(left, "d"), self.cast(right, "d")))
 
     # --- NumPy's protocols ----------------------------------------------------------
 
