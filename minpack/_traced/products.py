@@ -72,7 +72,7 @@ def matrix_product(
 
 def of_few(trace: Trace, cells: NDArray[Any]) -> Node | None:
     """Return a vector of few nodes, each for many points, as ``levels[group]``."""
-    numbers = np.array([id(node) for node in cells])
+    numbers = np.array([node.order for node in cells])
     distinct, first = np.unique(numbers, return_index=True)
     if 2 * distinct.size > cells.size or distinct.size > MOST_ENTRIES:
         return None

@@ -29,4 +29,13 @@ PyObject *shape_text(PyArrayObject *array /* borrowed */);
 int find_strides(PyArrayObject *array, int ndim, const npy_intp *shape, int broadcasts,
                  npy_intp *strides);
 
+enum { CACHE_LINE = 64 }; /* bytes */
+
+/* Let the processor begin to read so many bytes. */
+static inline void fetch_bytes(const void *from, npy_intp count)
+{
+    for (npy_intp k = 0; k < count; k += CACHE_LINE)
+        __builtin_prefetch((const char *)from + k, 0, 2);
+}
+
 #endif

@@ -36,6 +36,19 @@ static int takes_loss(const blocks *b)
     return b->fit->lm.rows.weighted;
 }
 
+/* Let the data of the next block come from memory while this one is computed: blocks are
+ * so short that the processor does not see them coming. */
+static void fetch(const blocks *b, int worker, int first, int count)
+{
+    int left = b->fit->lm.rows.m - first;
+
+    if (count > left)
+        count = left;
+    program_fetch_rows(b->runs[worker], first, count);
+    if (b->fit->data != NULL)
+        data_fetch_rows(b->fit->data, first, count);
+}
+
 /* Residuals, and where fjac is not NULL the Jacobian, without the loss. */
 static void evaluate(blocks *b, int worker, int first, int count, double *fvec,
                      double *fjac, int ldfjac)
@@ -84,6 +97,7 @@ static double rows_of_team(void *who, int worker, int first, int count, double *
     blocks *b = who;
     fit *self = b->fit;
 
+    fetch(b, worker, first + count, count);
     evaluate(b, worker, first, count, fvec, fjac, ldfjac);
     if (b->looks)
         look_at_data(b, first, count);

@@ -207,6 +207,15 @@ void data_weigh_value_rows(const data *self, npy_intp m, npy_intp first, npy_int
     }
 }
 
+void data_fetch_rows(const data *self, npy_intp first, npy_intp count)
+{
+    PyArrayObject *arrays[] = {self->y, self->weights, self->sigma};
+
+    for (int k = 0; k < 3; k++)
+        if (arrays[k] != NULL && PyArray_SIZE(arrays[k]) > 1)
+            fetch_bytes(doubles(arrays[k]) + first, count * (npy_intp)sizeof(double));
+}
+
 void data_weigh_values(const data *self, npy_intp m, double *values)
 {
     data_weigh_value_rows(self, m, 0, m, values);

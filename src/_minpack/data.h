@@ -62,6 +62,9 @@ void data_weigh_derivative_rows(const data *self, npy_intp first, npy_intp count
 void data_weigh_derivatives(const data *self, npy_intp m, npy_intp n, double *fjac,
                             npy_intp ldfjac);
 
+/* Let the processor begin to read what these rows need. */
+void data_fetch_rows(const data *self, npy_intp first, npy_intp count);
+
 /* Whether x(m) holds neither NaN nor infinity. */
 int are_finite(npy_intp m, const double *x);
 

@@ -143,6 +143,9 @@ void program_value_rows(program_run *self, int first, int count, double *fvec);
 /* Show huge derivatives as infinite ones, in these rows of n columns. */
 void program_show_poles(npy_intp rows, int n, double *fjac, int ldfjac);
 
+/* Let the processor begin to read the data of rows. */
+void program_fetch_rows(const program_run *self, int first, int count);
+
 /* Whether some instructions run on all rows at once: a run keeps their results. */
 int program_has_full(const program *self);
 

@@ -1,6 +1,8 @@
 /* Running a program. */
 #include "program.h"
 
+#include "arrays.h"
+
 #include <stdint.h>
 #include <string.h>
 
@@ -304,6 +306,25 @@ void program_rows(program_run *r, int first, int count, double *fvec, double *fj
             fvec += end - begin;
             fjac += end - begin;
         }
+}
+
+void program_fetch_rows(const program_run *r, int first, int count)
+{
+    const program *p = r->program;
+    npy_intp from = first, begin, end;
+
+    for (int i = 0; i < p->nsegments; from -= p->segments[i++].length) {
+        const segment *s = &p->segments[i];
+        if (!part_of(s, from, count, &begin, &end))
+            continue;
+        for (int k = 0; k < s->nmoving; k++) {
+            const operand *o = &p->operands[s->moving[k]];
+            const char *base = r->base[s->moving[k]];
+            int is_dense = o->stride > 0 && o->stride <= CACHE_LINE;
+            if (is_dense && (o->kind == CONSTANT || o->kind == DATA))
+                fetch_bytes(base + begin * o->stride, (end - begin) * o->stride);
+        }
+    }
 }
 
 int program_has_full(const program *p)
