@@ -34,9 +34,9 @@ def fits() -> str:
         "SciPy / traced", "fast / traced",
     ]  # fmt: skip
     return f"""\
-Microseconds a fit of `curve_fit` on one thread, evaluations included. "SciPy" and "fast" have the
-plain function, by differences; the function of the others was traced before. "nfev" is
-that by differences and that with exact derivatives.
+Microseconds a fit of `curve_fit` on one thread, evaluations included. "SciPy" and
+"fast" have the plain function, by differences; the function of the others was traced
+before. "nfev" is that by differences and that with exact derivatives.
 
 {table(header, rows)}"""
 
