@@ -215,6 +215,9 @@ def program(
     What it runs are ufuncs, "cast", "select" and, of scalars, "pow".
     """
 
+def call_model(f: Callable[..., Any], data: Any, x: ArrayLike, /) -> Any:
+    """Call f(data, *x) as a fit does, with NumPy's scalars."""
+
 def program_bind(
     program: _Program,
     arrays: tuple[NDArray[Any], ...],

@@ -181,7 +181,7 @@ class Traced:
     ) -> Any:
         """Call the function itself."""
         if is_curve:
-            return self.function(args[0], *x)
+            return _minpack.call_model(self.function, args[0], x)
         return self.function(x.copy(), *args, **kwargs)
 
     def bind_curve(
@@ -229,16 +229,16 @@ class Traced:
                 bound.arguments = arguments
                 return bound
         values = as_values(self.call(args, kwargs, x, is_curve))
-        if values is None or values.ndim > 1 or not values.size:
+        if values is None or values.ndim > 1:
             return None
         if not is_curve:
-            if values.ndim == 0:
-                return None
             m = values.size
-        elif values.size == 1:
+            if values.ndim == 0 or m == 0:
+                return None
+        elif values.shape != (m,):
+            if values.size != 1:
+                return None
             values = np.full(m, values.item())
-        elif values.size != m:
-            return None
         bound = self._bind(args, kwargs, x, values, m, is_curve, workers)
         bound.arguments = arguments
         return bound
@@ -325,7 +325,7 @@ class Traced:
     ) -> Bound:
         key, arrays = data_key(args, kwargs, x.size, m, is_curve)
         known = self.records.get(key) if key is not None else None
-        if known is not None and known.is_for(arrays):
+        if known is not None and (known.data is None or known.is_for(arrays)):
             functions = self._start(known, arrays, x, values, workers)
             if functions is not None:
                 return Bound(known, arrays, False, functions)
@@ -359,11 +359,12 @@ class Traced:
         """Return compiled functions; None if the record has other values at x."""
         if workers is None:
             workers = processors() if record.m >= _MANY else 1
-        if not record.rounds:
-            return _minpack.program_bind(record.program, arrays, x, values, workers)
-        if not _are_near(_minpack.program_values(record.program, arrays, x), values):
-            return None
-        return _minpack.program_bind(record.program, arrays, x, None, workers)
+        if record.rounds:
+            own = _minpack.program_values(record.program, arrays, x)
+            if not _are_near(own, values):
+                return None
+            values = None
+        return _minpack.program_bind(record.program, arrays, x, values, workers)
 
 
 # --- Arguments ------------------------------------------------------------------------
@@ -373,7 +374,7 @@ def _start(x0: Any) -> NDArray[Any] | None:
     """Return a start as numbers; None where the fit will say what is wrong with it."""
     try:
         x = np.array(x0)
-        if x.dtype.char != "d":
+        if x.dtype is not _FLOAT64:
             x = x.astype(float) if x.dtype.kind in "biuf" else np.empty(0)
     except (TypeError, ValueError):
         return None
@@ -384,7 +385,7 @@ def _start(x0: Any) -> NDArray[Any] | None:
 
 def as_values(values: Any) -> Any:
     """Return values as numbers; None where the fit will say what is wrong with them."""
-    if type(values) is np.ndarray and values.dtype.char == "d":
+    if type(values) is np.ndarray and values.dtype is _FLOAT64:
         return values if values.flags.c_contiguous else values.copy()
     try:
         array = np.asarray(values)

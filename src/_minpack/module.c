@@ -3,8 +3,10 @@
 #define MINPACK_IMPORTS_NUMPY
 #include "numpy_api.h"
 
-#include "curve_fit.h"
+#include "arguments.h"
 #include "batch.h"
+#include "callback.h"
+#include "curve_fit.h"
 #include "compiled.h"
 #include "least_squares.h"
 #include "leastsq.h"
@@ -63,6 +65,28 @@ static PyObject *takes_range(PyObject *module, PyObject *args)
     return kind < 0 ? NULL : PyBool_FromLong(kind == COMPILED_RANGE);
 }
 
+/* f(data, *x) as a fit calls it: NumPy's scalars are made faster here than by Python. */
+static PyObject *call_model(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    callback f = {0};
+    PyObject *answer = NULL;
+
+    (void)module;
+    if (count != 3) {
+        PyErr_SetString(PyExc_TypeError, "call_model takes f, data and x");
+        return NULL;
+    }
+    PyArrayObject *x = vector_argument(args[2], "x", 0); /* new */
+    if (x == NULL)
+        return NULL;
+    npy_intp n = PyArray_DIM(x, 0);
+    if (callback_init_model(&f, "f", args[0], args[1], n) == 0)
+        answer = callback_call(&f, n, doubles(x)); /* new */
+    callback_clear(&f);
+    Py_DECREF(x);
+    return answer;
+}
+
 static PyMethodDef methods[] = {
     {"leastsq", (PyCFunction)(void (*)(void))solve_leastsq, METH_FASTCALL,
      "The fit behind minpack.leastsq; its arguments and result are in _minpack.pyi."},
@@ -90,9 +114,11 @@ static PyMethodDef methods[] = {
      "Whether a function is a compiled one of a range of rows."},
     {"batch_work", batch_work, METH_O, "Take fits until none is left."},
     {"batch_stop", batch_stop, METH_O, "Let the workers end at their next evaluation."},
+    {"call_model", (PyCFunction)(void (*)(void))call_model, METH_FASTCALL,
+     "Call a model with data and the parameters, as numbers."},
     {"program", program_new, METH_VARARGS,
      "A traced function from its instructions; see _minpack.pyi."},
-    {"program_bind", program_bind, METH_VARARGS,
+    {"program_bind", (PyCFunction)(void (*)(void))program_bind, METH_FASTCALL,
      "A program as compiled functions of some data."},
     {"program_values", program_values, METH_VARARGS, "What a program computes at x."},
     {"program_jacobian", program_derivatives, METH_VARARGS, "Its derivatives at x."},

@@ -2,6 +2,7 @@
 #include "program.h"
 
 #include <fenv.h>
+#include <limits.h>
 #include <string.h>
 
 #include "arguments.h"
@@ -259,20 +260,23 @@ static int are_values(const arguments *a, PyObject *values)
     return same;
 }
 
-PyObject *program_bind(PyObject *module, PyObject *args)
+PyObject *program_bind(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
-    PyObject *capsule, *arrays, *x, *values; /* borrowed */
-    int workers = 1;
     PyObject *residuals = NULL, *jacobian = NULL, *pair = NULL;
     arguments a;
 
     (void)module;
-    if (!PyArg_ParseTuple(args, "OO!OO|i:program_bind", &capsule, &PyTuple_Type, &arrays,
-                          &x, &values, &workers))
+    if (count < 4 || count > 5 || !PyTuple_Check(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "program_bind takes a program, a tuple of "
+                                         "arrays, x, values and a number of workers");
         return NULL;
-    int same = read_arguments(&a, capsule, arrays, x) < 0 ? -1 : 1;
-    if (same > 0 && values != Py_None)
-        same = are_values(&a, values);
+    }
+    long workers = count == 5 ? PyLong_AsLong(args[4]) : 1;
+    if (workers == -1 && PyErr_Occurred())
+        return NULL;
+    int same = read_arguments(&a, args[0], args[1], args[2]) < 0 ? -1 : 1;
+    if (same > 0 && args[3] != Py_None)
+        same = are_values(&a, args[3]);
     if (same < 0)
         goto done;
     if (!same) {
@@ -283,7 +287,7 @@ PyObject *program_bind(PyObject *module, PyObject *args)
     if (residuals == NULL)
         goto done;
     program_run *run = a.run;
-    run->workers = workers;
+    run->workers = workers < INT_MAX ? (int)workers : INT_MAX;
     a.run = NULL; /* from here on it is its capsules' */
     jacobian = !a.program->has_jacobian
                    ? Py_NewRef(Py_None)
