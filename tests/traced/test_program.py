@@ -624,6 +624,29 @@ def test_values_to_compare_are_a_plain_vector(values: Any) -> None:
         _minpack.program_bind(decay_draft(T).build(), (T,), X, values)
 
 
+@pytest.mark.parametrize("workers", [(), (1, 2), ("many",), (2**70,)])
+def test_a_wrong_number_of_workers_is_an_error(workers: tuple[Any, ...]) -> None:
+    program = decay_draft(T).build()
+    values = () if not workers else (None,)
+    with pytest.raises((TypeError, OverflowError)):
+        _minpack.program_bind(program, (T,), X, *values, *workers)
+
+
+@pytest.mark.parametrize("arguments", [(), (decay, T), (decay, T, "abc"), (3, T, X)])
+def test_a_wrong_call_of_a_model_is_an_error(arguments: tuple[Any, ...]) -> None:
+    with pytest.raises(TypeError):
+        _minpack.call_model(*arguments)
+
+
+def test_a_model_is_called_with_numbers_and_its_error_passes() -> None:
+    found = _minpack.call_model(lambda *given: given, T, X)
+    assert found[0] is T
+    assert [type(each) for each in found[1:]] == [np.float64] * 3
+    assert list(found[1:]) == list(X)
+    with pytest.raises(ZeroDivisionError):
+        _minpack.call_model(lambda t, *p: 1 // 0, T, X)
+
+
 # --- Memory -------------------------------------------------------------------------
 
 

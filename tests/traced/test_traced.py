@@ -19,6 +19,7 @@ from minpack import (
     leastsq_batch,
     traced,
 )
+from minpack._traced.stand_ins import Scalar
 
 T = np.linspace(0.0, 4.0, 50)
 NOISE = 0.01 * np.sin(37.0 * T)
@@ -307,6 +308,47 @@ def test_one_record_serves_fits_of_the_same_shapes():
         assert curve_fit(g, t, y, [1, 1, 1])[0] == pytest.approx([2.0, 0.7, 0.5 + k])
     assert model.records == 1
     assert model.calls == 20
+
+
+def test_a_record_is_compared_with_a_call_as_a_fit_makes_it():
+    calls = []
+
+    def f(t, a, b, c):
+        calls.append([type(each) for each in (a, b, c)])
+        return decay(t, a, b, c)
+
+    g = traced(f)
+    for p0 in ([2.0, 0.7, 0.5], np.array([2, 1, 0]), (1.0, 1.0, 1.0)):
+        curve_fit(g, T, Y, p0)
+    numbers = [each for each in calls if each[0] is not Scalar]
+    assert numbers == [[np.float64] * 3] * 3
+
+
+@pytest.mark.parametrize("dtype", [">f8", "f4", int])
+def test_the_start_and_the_data_may_have_any_type(dtype):
+    p0 = np.array([2, 1, 1], dtype)
+    t = np.arange(50).astype(dtype)
+    y = decay(0.1 * np.arange(50.0), 2.0, 0.7, 0.5)
+    g = traced(lambda t, a, b, c: decay(0.1 * t, a, b, c))
+    for _ in range(2):
+        popt, _ = curve_fit(g, t, y.astype(y.dtype.newbyteorder()), p0)
+        assert popt == pytest.approx([2.0, 0.7, 0.5])
+
+
+def test_values_may_be_in_any_order_of_bytes_and_of_memory():
+    g = traced(lambda t, a, b, c: decay(t, a, b, c))
+    expected, _ = curve_fit(g, T, Y, [2.0, 0.7, 0.5])
+
+    def swapped(t, *p):
+        values = decay(t, *p)
+        if not isinstance(values, np.ndarray):
+            return values
+        apart = np.zeros(2 * values.size, ">f8")[::2]
+        apart[:] = values
+        return apart
+
+    popt, _ = curve_fit(traced(swapped), T, Y, [2.0, 0.7, 0.5])
+    assert np.array_equal(popt, expected)
 
 
 def test_other_shapes_have_records_of_their_own():
