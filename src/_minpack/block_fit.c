@@ -9,8 +9,9 @@
 
 enum {
     FEWEST =
-        1024,   /* with no more residuals MINPACK's order of operations may be wanted */
-    STRIP = 512 /* rows that are weighed together */
+        1024,    /* with no more residuals MINPACK's order of operations may be wanted */
+    STRIP = 512, /* rows that are weighed together */
+    FAR = 200000 /* rows of which the data do not stay in the cache */
 };
 
 typedef struct {
@@ -97,7 +98,8 @@ static double rows_of_team(void *who, int worker, int first, int count, double *
     blocks *b = who;
     fit *self = b->fit;
 
-    fetch(b, worker, first + count, count);
+    if (self->lm.rows.m >= FAR)
+        fetch(b, worker, first + count, count);
     evaluate(b, worker, first, count, fvec, fjac, ldfjac);
     if (b->looks)
         look_at_data(b, first, count);

@@ -112,6 +112,22 @@ def test_any_number_of_rows_has_the_bits_of_a_fit_in_memory(m):
     )
 
 
+@pytest.mark.parametrize("columns", [1, 2, 20])
+@pytest.mark.parametrize("sigma", [None, 0.3, "each"])
+def test_rows_that_do_not_stay_in_the_cache_have_the_bits_of_a_fit_in_memory(
+    columns, sigma
+):
+    t = np.zeros((200_001, columns))[:, 0]
+    t[:] = np.linspace(0.0, 4.0, t.size)
+    y = decay(t, 2.0, 0.7, 0.5) + 0.01 * np.sin(37.0 * t)
+    sigma = 1 + t if sigma == "each" else sigma
+    g = traced(decay)
+    assert_same(
+        curve_fit(g, t, y, START, sigma, full_output=True),
+        curve_fit(decay, t, y, START, sigma, jac=g.jacobian, full_output=True),
+    )
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("bounds", [(-np.inf, np.inf), ([0, 0, 0.6], [3, 2, 9])])
 def test_a_loss_in_blocks_is_the_one_in_memory(loss, bounds):
