@@ -45,7 +45,8 @@ static void fetch(const blocks *b, int worker, int first, int count)
 
     if (count > left)
         count = left;
-    program_fetch_rows(b->runs[worker], first, count);
+    if (b->team.programs != NULL)
+        program_fetch_rows(b->team.programs[worker], first, count);
     if (b->fit->data != NULL)
         data_fetch_rows(b->fit->data, first, count);
 }
