@@ -91,8 +91,7 @@ INLINE void give(int n, const part *from, mask lanes, double *to, int e)
         put(to + e * WIDTH, i, choose(lanes, from[i], at(to + e * WIDTH, i)));
 }
 
-/* --- R by the normal equations ---------------------------------------------------------
- */
+/* --- R by the normal equations ----------------------------------------------------- */
 
 /* Exchange a and b where `moves`. */
 INLINE void swap(mask moves, part *a, part *b)
@@ -181,8 +180,7 @@ unsigned KERNEL(abreast_factor_products)(const steps_abreast *s, const double *g
     return usual;
 }
 
-/* --- lmpar
- * ------------------------------------------------------------------------------- */
+/* --- lmpar ------------------------------------------------------------------------ */
 
 /* R of a part, R(i,j) as r[i][j], and what goes with it */
 typedef struct {
@@ -382,8 +380,7 @@ INLINE mask find_step(const factors_of_part *f, part delta, mask wanted, part *x
     return usual;
 }
 
-/* --- A step
- * ------------------------------------------------------------------------------ */
+/* --- A step ----------------------------------------------------------------------- */
 
 INLINE void take_factors(const steps_abreast *s, int n, int e, factors_of_part *f)
 {
@@ -505,8 +502,7 @@ unsigned KERNEL(abreast_propose)(const steps_abreast *s, unsigned lanes, unsigne
     }
 }
 
-/* --- Its judgement
- * ----------------------------------------------------------------------- */
+/* --- Its judgement ---------------------------------------------------------------- */
 
 INLINE mask judge_part(const steps_abreast *s, int e, mask lanes)
 {
