@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -122,10 +123,74 @@ def rates(m: int, compiled: Any) -> dict[str, list[float]]:
     return found
 
 
-def loop(t: Array, y: Array) -> None:
+@dataclass(frozen=True)
+class Small:
+    """Small fits, and how many times SciPy's speed is wanted on 1 and 2 threads."""
+
+    model: Callable[..., Array]
+    m: int
+    truth: tuple[float, ...]
+    start: tuple[float, ...]
+    wanted: tuple[float, float]
+
+    def data(self) -> tuple[Array, Array]:
+        """Return the points, (m,), and data, (FITS, m)."""
+        rng = np.random.default_rng(self.m)
+        t = np.linspace(0, 10, self.m)
+        p = np.array(self.truth) * rng.uniform(0.8, 1.2, (FITS, len(self.truth)))
+        y = self.model(t, *p.T[:, :, None])
+        return t, y + rng.normal(scale=0.02, size=y.shape)
+
+
+def pure_decay(t: Array, a: Any, b: Any) -> Array:
+    """Return an exponential decay."""
+    value: Array = a * np.exp(-b * t)
+    return value
+
+
+def peak(t: Array, a: Any, b: Any, c: Any, d: Any) -> Array:
+    """Return a Gaussian on a background."""
+    value: Array = a * np.exp(-(((t - b) / c) ** 2) / 2) + d
+    return value
+
+
+_PEAK = (2.0, 5.0, 1.5, 0.5), (1.0, 4.5, 1.0, 0.0)
+SMALL = {
+    "decay, 16 × 2": Small(pure_decay, 16, (2.0, 0.7), (1.0, 1.0), (60, 100)),
+    "decay, 50 × 3": Small(decay, 50, (2.0, 0.7, 0.5), (1.0, 1.0, 0.0), (50, 90)),
+    "Gaussian, 16 × 4": Small(peak, 16, *_PEAK, (0, 0)),
+    "Gaussian, 50 × 4": Small(peak, 50, *_PEAK, (45, 80)),
+    "Gaussian, 200 × 4": Small(peak, 200, *_PEAK, (20, 36)),
+}
+
+
+def small_rates(case: Small) -> dict[str, list[float]]:
+    """Return the microseconds that each way takes for a fit, round by round."""
+    t, y = case.data()
+    exact = minpack.traced(case.model)
+    fit = minpack.curve_fit_batch
+    work: dict[str, tuple[int, Callable[[], object]]] = {
+        "SciPy": (LOOP, partial(loop, t, y[:LOOP], case.model, case.start))
+    }
+    for workers in (1, THREADS):
+        for name, f in ("traced", case.model), ("exact", exact):
+            run = partial(fit, f, t, y, case.start, workers=workers)
+            work[f"{name} × {workers}"] = (FITS, run)
+    found: dict[str, list[float]] = {name: [] for name in work}
+    for _ in range(ROUNDS):
+        for name, (count, function) in work.items():
+            began = time.perf_counter()
+            function()
+            found[name].append(1e6 * (time.perf_counter() - began) / count)
+    return found
+
+
+def loop(
+    t: Array, y: Array, model: Callable[..., Array] = decay, start: Any = START
+) -> None:
     """Fit one after the other with SciPy."""
     for row in y:
-        scipy.optimize.curve_fit(decay, t, row, START)
+        scipy.optimize.curve_fit(model, t, row, start)
 
 
 def in_processes(pool: ProcessPoolExecutor, t: Array, y: Array) -> None:

@@ -6,7 +6,15 @@ import statistics
 from typing import Any
 
 import measure.batch as measured
-from measure.batch import FITS, SIZES, THREADS, compiled_residuals, rates
+from measure.batch import (
+    FITS,
+    SIZES,
+    SMALL,
+    THREADS,
+    compiled_residuals,
+    rates,
+    small_rates,
+)
 from measure.timing import ratios
 from pages.report import short, spread, table, verdict
 
@@ -18,6 +26,42 @@ pool of {threads} processes that are there already. "traced" is `curve_fit_batch
 the same NumPy model on 1 and on {threads} threads, "not traced" the same with
 `trace=False`, "exact derivatives" with `traced(model)`, and "compiled" is
 `leastsq_batch` with the same in Numba. All but "exact derivatives" take differences."""
+
+
+SMALL_HEAD = """\
+Small fits, which run abreast: microseconds a fit, of {fits:,} fits of a plain NumPy
+function, and with exact derivatives."""
+
+
+def small() -> str:
+    """Time batches of small fits beside loops."""
+    rows, verdicts = [], []
+    for name, case in SMALL.items():
+        times = small_rates(case)
+        row = [name, short(statistics.median(times["SciPy"]))]
+        for workers, wanted in zip((1, THREADS), case.wanted, strict=True):
+            for way in ("traced", "exact"):
+                own = f"{way} × {workers}"
+                gain = ratios(times, own, "SciPy")
+                row += [short(statistics.median(times[own])), spread(gain)]
+                if way == "traced" and wanted:
+                    verdicts.append(
+                        f"{name}, {workers}: {verdict(statistics.median(gain), wanted)}"
+                    )
+        rows.append(row)
+    header = ["fits", "SciPy"]
+    for workers in (1, THREADS):
+        for way in ("traced", "exact"):
+            header += [f"{way} × {workers}", "SciPy / it"]
+    return "\n\n".join(
+        [
+            SMALL_HEAD.format(fits=FITS),
+            table(header, rows),
+            "Targets for traced functions, on 1 and 2 threads: "
+            + "; ".join(verdicts)
+            + ".",
+        ]
+    )
 
 
 def batch() -> str:
@@ -43,6 +87,7 @@ def batch() -> str:
         f"{short(pool_gain)} times as fast as the pool, targets "
         f"{verdict(pool_gain, 6)}, and {verdict(pool_gain, 12)}.",
     ]
+    texts.append(small())
     if compiled is not None:
         one, two = (gains[50, f"compiled × {n}"] for n in (1, THREADS))
         both = statistics.median(t / o for o, t in zip(one, two, strict=True))
