@@ -26,6 +26,7 @@ from pages.all_points import all_points
 from pages.batch import batch
 from pages.bounds import bounded
 from pages.footprint import footprint
+from pages.hard_starts import hard_starts
 from pages.hotspots import hotspots
 from pages.large import large
 from pages.own_time import own_time
@@ -44,6 +45,7 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "large": ("One large fit", large),
     "all-points": ("Differences in one call", all_points),
     "bounds": ("Bounds", bounded),
+    "hard-starts": ("Hard starts", hard_starts),
     "threads": ("Two threads", threads),
     "batch": ("Many fits at once", batch),
     "footprint": ("Import, wheel, memory", footprint),

@@ -60,8 +60,8 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "generated/gallery",
     "filename_pattern": r"\.py$",
-    # picture.py draws for the others; nist.py is a program with a page of its own.
-    "ignore_pattern": r"(__init__|picture|nist)\.py$",
+    # picture.py draws for the others; nist.py and hard_starts.py have pages of their own.
+    "ignore_pattern": r"(__init__|picture|nist|hard_starts)\.py$",
     "copyfile_regex": r".*\.rst",
     "download_all_examples": False,
     "notebook_extensions": set(),  # the scripts import picture.py

@@ -67,6 +67,7 @@ def curve_fit_batch(
     workers: int | Callable[..., Iterable[Any]] | None = None,
     progress: bool = False,
     trace: bool = True,
+    acceleration: bool = False,
 ) -> BatchResult:
     """Fit one model to many sets of data, many at a time.
 
@@ -152,6 +153,8 @@ def curve_fit_batch(
         Whether to try to run `f` without Python, as `traced` does: it is called for
         some fits and once to be recorded, and then no more. Where it cannot be
         recorded, it is called for all fits. The result is the same to the bit.
+    acceleration : bool, optional
+        Whether steps bend, as for `leastsq`.
 
     Returns
     -------
@@ -232,7 +235,7 @@ def curve_fit_batch(
     limits = read_limits(maxfev, ftol, xtol, gtol)
     lower, upper, start = bounds_and_start(f, "p0", p0, bounds, lead)
     n = start.shape[1]
-    options = read_options(loss, f_scale, epsfcn, diff_step, n)
+    options = read_options(loss, f_scale, epsfcn, diff_step, n, acceleration)
     if m < n:
         raise ValueError(
             f"ydata must have at least as many points in a row as there are "
@@ -301,6 +304,7 @@ def leastsq_batch(
     workers: int | Callable[..., Iterable[Any]] | None = None,
     progress: bool = False,
     trace: bool = True,
+    acceleration: bool = False,
 ) -> BatchResult:
     """Minimize many sums of squares of m functions of n parameters, many at a time.
 
@@ -346,6 +350,8 @@ def leastsq_batch(
         Whether to try to run `func` without Python, as `traced` does, by a record of
         one call for all fits. Where it cannot be recorded, it is called for all fits.
         The result is the same to the bit.
+    acceleration : bool, optional
+        Whether steps bend, as for `leastsq`.
 
     Returns
     -------
@@ -394,7 +400,7 @@ def leastsq_batch(
     lead, n = start.shape[:-1], start.shape[-1]
     count = math.prod(lead)
     lower, upper, start = bounds_and_start(None, "x0", start, bounds, lead)
-    options = read_options(loss, f_scale, epsfcn, diff_step, n)
+    options = read_options(loss, f_scale, epsfcn, diff_step, n, acceleration)
     limits = read_limits(maxfev, ftol, xtol, gtol)
     extra = args if isinstance(args, tuple) else (args,)
     compiled = _minpack.is_compiled(func, "func")

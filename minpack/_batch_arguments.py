@@ -62,9 +62,9 @@ def number_argument(name: str, value: Any) -> float:
 
 
 def read_options(
-    loss: Any, f_scale: Any, epsfcn: Any, diff_step: Any, n: int
+    loss: Any, f_scale: Any, epsfcn: Any, diff_step: Any, n: int, acceleration: Any
 ) -> dict[str, Any]:
-    """Read the loss of fits of n parameters, and how they take differences."""
+    """Read the loss of fits of n parameters, their differences and their steps."""
     if not isinstance(loss, str) or loss not in _LOSSES:
         raise (ValueError if isinstance(loss, str) else TypeError)(
             f"loss must be one of the names {', '.join(_LOSSES)}, not {loss!r}: in a "
@@ -78,6 +78,7 @@ def read_options(
         "f_scale": scale,
         "epsfcn": None if epsfcn is None else number_argument("epsfcn", epsfcn),
         "diff_step": None if diff_step is None else positive("diff_step", diff_step, n),
+        "acceleration": bool(acceleration),
     }
 
 

@@ -107,7 +107,8 @@ def run_batch(
     shaped = {
         name: each.reshape(*lead, *each.shape[1:]) for name, each in results.items()
     }
-    return BatchResult(**shaped, limits=limits, traced=model is not None)
+    of_messages = limits | {"may_accelerate": not options["acceleration"]}
+    return BatchResult(**shaped, limits=of_messages, traced=model is not None)
 
 
 def _chunk(m: int, n: int) -> int:

@@ -91,4 +91,7 @@ def fit_slices(
     for name, pieces in joined:
         array = np.concatenate(pieces)
         shaped[name] = array.reshape(*lead, *array.shape[1:])
-    return BatchResult(**shaped, limits=arguments["limits"])
+    of_messages = arguments["limits"] | {
+        "may_accelerate": not arguments["acceleration"]
+    }
+    return BatchResult(**shaped, limits=of_messages)

@@ -95,6 +95,7 @@ def curve_fit(
     nan_policy: Literal["raise", "omit"] | None = None,
     user_data: Any = None,
     vectorized: bool = False,
+    acceleration: bool = False,
     **kwargs: Any,
 ) -> tuple[_Vector, _Vector]: ...
 @overload
@@ -114,6 +115,7 @@ def curve_fit(
     nan_policy: Literal["raise", "omit"] | None = None,
     user_data: Any = None,
     vectorized: bool = False,
+    acceleration: bool = False,
     **kwargs: Any,
 ) -> tuple[_Vector, _Vector, InfoDict, str, int]: ...
 @overload
@@ -133,6 +135,7 @@ def curve_fit(
     nan_policy: Literal["raise", "omit"] | None = None,
     user_data: Any = None,
     vectorized: bool = False,
+    acceleration: bool = False,
     **kwargs: Any,
 ) -> tuple[_Vector, _Vector] | tuple[_Vector, _Vector, InfoDict, str, int]: ...
 def curve_fit(
@@ -151,6 +154,7 @@ def curve_fit(
     nan_policy: Literal["raise", "omit"] | None = None,
     user_data: Any = None,
     vectorized: bool = False,
+    acceleration: bool = False,
     **kwargs: Any,
 ) -> tuple[_Vector, _Vector] | tuple[_Vector, _Vector, InfoDict, str, int]:
     """Fit a model to data, and estimate the errors of its parameters.
@@ -212,6 +216,10 @@ def curve_fit(
         what `f` returns broadcasts to (S, m). All points of a Jacobian by differences
         are evaluated in one call; S is 1 where one point is wanted. The example below
         would do as it is. The results have the same bits.
+    acceleration : bool, optional
+        Whether steps bend as the residuals do, by geodesic acceleration [2]_: for fits
+        that crawl or end elsewhere. A step then takes one more evaluation, which is
+        counted, and docs/hard-starts.md shows what that gains.
     **kwargs
         ``ftol``, ``xtol``, ``gtol``, ``maxfev``, ``epsfcn``, ``factor``, ``diag``,
         ``col_deriv`` and ``kernels`` as in `leastsq`; ``loss``, ``f_scale``,
@@ -292,6 +300,8 @@ def curve_fit(
     ----------
     .. [1] J. J. Moré, "The Levenberg-Marquardt algorithm: implementation and
        theory", Lecture Notes in Mathematics 630, 105-116, Springer, 1978.
+    .. [2] M. K. Transtrum and J. P. Sethna, "Improvements to the Levenberg-Marquardt
+       algorithm for nonlinear least-squares minimization", arXiv:1201.5885, 2012.
 
     Examples
     --------
@@ -376,8 +386,10 @@ def curve_fit(
     if jac is True:
         function, jac = two_functions(f, "f", "jac")
     data = (ydata, p0, sigma, factor)
-    flags = (absolute_sigma, check_finite, full_output, user_data, workers, vectorized)
-    rest: tuple[Any, ...] = (lower, upper, *flags, *options)
+    flags = (absolute_sigma, check_finite, full_output)
+    rest: tuple[Any, ...] = (
+        lower, upper, *flags, user_data, workers, vectorized, *options, acceleration
+    )  # fmt: skip
     if bound is None:
         fit = _minpack.curve_fit(function, xdata, *data, jac, *rest)
         is_exact = has_jacobian or jac == "cs"
@@ -388,12 +400,14 @@ def curve_fit(
             )
         )
         is_exact = jac is None and bound.jacobian is not None
-    reason = partial(why_ended, fit, options, p0, has_jacobian, is_exact)
-    check_end(fit, f, options[-1], reason)
+    reason = partial(
+        why_ended, fit, options, p0, has_jacobian, is_exact, not acceleration
+    )
+    check_end(fit, f, options[-1], reason, p0)
     popt, pcov, info = fit[:3]
     if not full_output:
         return popt, pcov
-    fvec, nfev, njev, fjac, ipvt, qtf, active_mask = fit[5:]
+    fvec, nfev, njev, fjac, ipvt, qtf, active_mask = fit[6:]
     infodict: InfoDict = {
         "fvec": fvec, "nfev": nfev, "njev": njev,
         "fjac": fjac, "ipvt": ipvt, "qtf": qtf,
@@ -411,11 +425,12 @@ def why_ended(
     p0: Any,
     has_jacobian: bool,
     is_exact: bool,
+    may_accelerate: bool,
     fvec: _Vector | None = None,
 ) -> str:
     """Say why a fit ended; `has_jacobian` where the user has brought one."""
-    popt, _, info = fit[:3]
-    why = _reason(info, options, popt.size, is_exact)
+    popt, _, info, _, _, lowered = fit[:6]
+    why = _reason(info, options, popt.size, is_exact, lowered, may_accelerate)
     if not has_jacobian:
         return why
     return why + advice_on_jacobian(info, "jac", popt, p0, fvec)
@@ -426,6 +441,7 @@ def check_end(
     f: Callable[..., Any],
     observer: Observer | None,
     reason: Callable[[], str],
+    p0: Any,
 ) -> None:
     """Raise where a fit has found nothing; warn where it says nothing of the errors."""
     popt, _, info, known, idle = fit[:5]
@@ -434,12 +450,16 @@ def check_end(
     if info not in SUCCESS:
         raise RuntimeError(f"No parameters found. {reason()}")
     if known != Covariance.KNOWN:
-        why = _why_not_known(Covariance(known), idle, popt.size, f)
+        why = _why_not_known(Covariance(known), idle, popt, p0, f)
         warnings.warn(why, OptimizeWarning, stacklevel=3)
 
 
 def _why_not_known(
-    covariance: Covariance, idle: Sequence[int], n: int, f: Callable[..., Any]
+    covariance: Covariance,
+    idle: Sequence[int],
+    popt: _Vector,
+    p0: Any,
+    f: Callable[..., Any],
 ) -> str:
     """Say why the covariance of the parameters is not known."""
     if covariance == Covariance.OUT_OF_RANGE:
@@ -456,7 +476,7 @@ def _why_not_known(
     why = "The covariance of the parameters cannot be estimated. "
     if idle:
         return why + idle_parameters(
-            idle, n, "the values of f at popt", parameter_names(f)
+            idle, popt, p0, "the values of f at popt", parameter_names(f)
         )
     return (
         why + "The data do not determine all of them: the derivatives of f with "
@@ -607,7 +627,14 @@ def _errors(sigma: Any, m: int) -> tuple[Any, NDArray[Any] | None]:
     raise ValueError("sigma must be a covariance matrix, which is positive definite")
 
 
-def _reason(info: int | None, options: tuple[Any, ...], n: int, is_exact: bool) -> str:
+def _reason(
+    info: int | None,
+    options: tuple[Any, ...],
+    n: int,
+    is_exact: bool,
+    lowered: float,
+    may_accelerate: bool,
+) -> str:
     """Say why the fit ended."""
     if info is None:
         return "Stopped by the callback."
@@ -616,4 +643,7 @@ def _reason(info: int | None, options: tuple[Any, ...], n: int, is_exact: bool) 
     if maxfev <= 0:
         maxfev = (100 if is_exact else 200) * (n + 1)
     limits = {name: named[name] for name in ("ftol", "xtol", "gtol", "factor")}
-    return message(info, maxfev=maxfev, function="f", start="p0", **limits)
+    return message(
+        info, maxfev=maxfev, function="f", start="p0", lowered=lowered,
+        may_accelerate=may_accelerate, **limits,
+    )  # fmt: skip

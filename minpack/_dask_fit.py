@@ -406,6 +406,11 @@ def _read_options(kwargs: dict[str, Any], n: int, is_bounded: bool) -> tuple[Any
     for name in ("col_deriv", "kernels"):
         if name in kwargs:
             raise TypeError(f"minpack.dask.curve_fit has no argument {name!r}")
+    if "acceleration" in kwargs:
+        raise TypeError(
+            "minpack.dask.curve_fit has no acceleration: the Jacobian, of which it "
+            "takes a product at each step, is not kept"
+        )
     loss = kwargs.get("loss", "linear")
     if not isinstance(loss, str):
         raise TypeError(
@@ -620,9 +625,9 @@ def curve_fit(
         named["xtol"], named["gtol"], named["maxfev"], named["epsfcn"], named["factor"],
         named["diag"], named["diff_step"], named["trials_only"], named["observer"],
     )  # fmt: skip
-    reason = partial(why_ended, fit, options, p0, own is not None, is_exact)
-    check_end(fit, function, named["observer"], reason)
-    popt, pcov, info, _, _, norm, nfev, njev, active_mask = fit
+    reason = partial(why_ended, fit, options, p0, own is not None, is_exact, False)
+    check_end(fit, function, named["observer"], reason, p0)
+    popt, pcov, info, _, _, _, norm, nfev, njev, active_mask = fit
     if not full_output or info is None:  # which is an error already
         return popt, pcov
     infodict: dict[str, Any] = {"nfev": nfev, "cost": 0.5 * norm**2}

@@ -23,6 +23,8 @@ from minpack._status import (
     Info,
     advice_on_jacobian,
     idle_parameters,
+    progress,
+    remedies,
     stopped_by_function,
 )
 from minpack._traced.traced import Traced
@@ -55,8 +57,7 @@ _MESSAGES = {
     _STOPPED: "Stopped by the callback; x is the best point so far.",
     _FAILED: "Stopped: the Jacobian, x or the next step is not finite: NaN, infinite, "
     "or too large for a norm in float64. x is the best point so far.",
-    0: "Stopped: fun has been evaluated max_nfev times. x is the best point so far; a "
-    "better x0, a larger max_nfev or parameters of similar size may help.",
+    0: "Stopped: fun has been evaluated max_nfev times. x is the best point so far.",
     1: "Converged: the residuals are orthogonal to the columns of the Jacobian within "
     "gtol.",
     2: "Converged: the last step lowered the cost by a relative ftol at most.",
@@ -92,6 +93,7 @@ def least_squares(
     m: int | None = None,
     user_data: Any = None,
     vectorized: bool = False,
+    acceleration: bool = False,
 ) -> OptimizeResult:
     """Minimize a sum of squares, or a robust loss, within bounds.
 
@@ -191,6 +193,10 @@ def least_squares(
         one column for each of S points, and `fun` returns an array of shape (m, S).
         All points of a Jacobian by differences are evaluated in one call; S is 1
         where one point is wanted. The results have the same bits.
+    acceleration : bool, optional
+        Whether steps bend as the residuals do, by geodesic acceleration [4]_: for fits
+        that crawl or end elsewhere. A step then takes one more evaluation, which is
+        counted, and docs/hard-starts.md shows what that gains.
 
     Returns
     -------
@@ -267,6 +273,8 @@ def least_squares(
     .. [3] B. Triggs, P. McLauchlan, R. Hartley and A. Fitzgibbon, "Bundle adjustment
        - a modern synthesis", Lecture Notes in Computer Science 1883, 298-372,
        Springer, 2000.
+    .. [4] M. K. Transtrum and J. P. Sethna, "Improvements to the Levenberg-Marquardt
+       algorithm for nonlinear least-squares minimization", arXiv:1201.5885, 2012.
 
     Examples
     --------
@@ -346,7 +354,7 @@ def least_squares(
 
         def run(fun: Any, exact: Any, m: int) -> Any:
             derivatives = jac if exact is None or jac == "3-point" else exact
-            rest = ((), None, m, None, count, observer, False, None)
+            rest = ((), None, m, None, count, observer, False, None, acceleration)
             return _minpack.least_squares(fun, start, derivatives, *options, *rest)
 
         fit = bound.solve(run)
@@ -357,18 +365,20 @@ def least_squares(
             count, workers = threads(workers), None
         rest = (args, kwargs, m, user_data, count, observer, vectorized)
         if is_one(workers):
-            fit = _minpack.least_squares(fun, start, jac, *options, *rest, None)
+            fit = _minpack.least_squares(
+                fun, start, jac, *options, *rest, None, acceleration
+            )
         else:
             with mapping(workers, fun, args, kwargs) as map_points:
                 fit = _minpack.least_squares(
-                    fun, start, jac, *options, *rest, map_points
+                    fun, start, jac, *options, *rest, map_points, acceleration
                 )
-    x, cost, fvec, jacobian, grad, optimality, active, nfev, njev, info = fit
-    status, message = _ending(info)
+    x, cost, fvec, jacobian, grad, optimality, active, nfev, njev, info, lowered = fit
+    status, message = _ending(info, lowered, acceleration)
     if has_jacobian:
         message += advice_on_jacobian(info, "jac", x, start, fvec)
     if not grad.all():
-        message += _idle(jacobian, grad, lower, upper)
+        message += _idle(jacobian, grad, lower, upper, x, start)
     result = OptimizeResult(
         message=message,
         success=status > 0,
@@ -396,6 +406,8 @@ def _idle(
     grad: _Vector,
     lower: _Vector | None,
     upper: _Vector | None,
+    x: _Vector,
+    start: _Vector,
 ) -> str:
     """Say which parameters have no effect on the residuals."""
     idle = [
@@ -404,13 +416,18 @@ def _idle(
         if not jacobian[:, j].any()
         and not (lower is not None and upper is not None and lower[j] == upper[j])
     ]
-    said = idle_parameters(idle, grad.size, "the residuals at x")
+    said = idle_parameters(idle, x, start, "the residuals at x")
     return said and f" {said}"
 
 
-def _ending(info: int | None) -> tuple[int, str]:
+def _ending(info: int | None, lowered: float, is_accelerated: bool) -> tuple[int, str]:
     """Return the status and the message for what the compiled part says."""
     if info is not None and info < 0:
         return _FAILED, f"{stopped_by_function(info)} x is the best point so far."
     status = _STOPPED if info is None else _STATUS[Info(info)]
-    return status, _MESSAGES[status]
+    message = _MESSAGES[status]
+    if status == 0 or (status > 0 and lowered == 0):
+        message += progress(lowered, "x0", "the cost")
+    if status == 0:
+        message += f" {remedies('max_nfev', 'x0', not is_accelerated)} may help."
+    return status, message

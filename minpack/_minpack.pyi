@@ -27,12 +27,17 @@ def leastsq(
     user_data: Any,
     workers: int | None,  # threads for a compiled function of a range of rows
     vectorized: bool,
+    acceleration: bool,
     /,
 ) -> (
     tuple[_Vector, int]
+    | tuple[_Vector, int, float]  # where there is no solution; see below
     | tuple[
         _Vector,  # x, (n,)
         int,  # info
+        # the part of the sum of squares that the last step has saved: 0 where no step
+        # has been taken, 1 where nothing is left
+        float,
         _Vector | None,  # cov_x, (n, n)
         _Vector,  # fvec, (m,)
         int,  # nfev
@@ -44,7 +49,7 @@ def leastsq(
         int,  # how often the fit has left MINPACK's path on purpose
     ]
 ):
-    """Fit; the short result where full_output is False, else the long one."""
+    """Fit; a short result where full_output is False, else the long one."""
 
 def least_squares(
     fun: Callable[..., ArrayLike],
@@ -70,6 +75,7 @@ def least_squares(
     vectorized: bool,
     # what returns fun of each of a list of points
     map_points: Callable[[list[Any]], Sequence[Any]] | None,
+    acceleration: bool,
     /,
 ) -> tuple[
     _Vector,  # x, (n,)
@@ -82,6 +88,7 @@ def least_squares(
     int,  # nfev
     int,  # njev
     int | None,  # info; None where the observer has stopped the fit
+    float,  # the part of the cost that the last step has saved, as above
 ]:
     """Fit, and return what there is to know at the solution."""
 
@@ -115,14 +122,16 @@ def curve_fit(
     diff_step: _Vector | None,
     trials_only: bool,  # nfev and maxfev do not count differences
     observer: Callable[[_Vector, _Vector, float, int, int, float], bool] | None,
+    acceleration: bool,
     /,
 ) -> tuple[Any, ...]:
     """Fit a model.
 
     The result is (popt, pcov, info or None where the observer has stopped the fit, what
-    is known of pcov, the parameters without effect at popt). Where full_output is true,
-    the rest of the long result of leastsq follows, from fvec to qtf, and then the
-    active mask or, where there are no bounds, None.
+    is known of pcov, the parameters without effect at popt, the part of the cost that
+    the last step has saved). Where full_output is true, the rest of the long result of
+    leastsq follows, from fvec to qtf, and then the active mask or, where there are no
+    bounds, None.
     """
 
 class _Batch:
@@ -164,6 +173,7 @@ def batch(
     f_scale: float,
     epsfcn: float | None,
     diff_step: _Vector | None,  # (n,)
+    acceleration: bool,
 ) -> _Batch:
     """Make what the workers of a batch of fits share."""
 
@@ -329,6 +339,7 @@ def fit_in_pieces(
     int | None,  # info, or None where the observer has stopped the fit
     int,  # a Covariance
     tuple[int, ...],  # the parameters without effect
+    float,  # the part of the cost that the last step has saved, as above
     float,  # the norm at x
     int,  # nfev
     int,  # njev

@@ -55,7 +55,7 @@ _MESSAGES = {
     Info.GTOL: "Converged: the cosine of the angle between the residuals and every "
     "column of the Jacobian is at most gtol = {gtol:g} in absolute value.",
     Info.MAXFEV: "Stopped: {function} has been evaluated maxfev = {maxfev} times or "
-    "more. A better {start}, a larger maxfev or parameters of similar size may help.",
+    "more.{progress} {remedies} may help.",
     Info.FTOL_TOO_SMALL: "Stopped: rounding errors allow no further reduction of the "
     "sum of squares; ftol = {ftol:g} is too small.",
     Info.XTOL_TOO_SMALL: "Stopped: rounding errors allow no further improvement of x; "
@@ -75,6 +75,8 @@ def stopped_by_function(info: int) -> str:
 _STALLED = (
     Info.MAXFEV, Info.FTOL_TOO_SMALL, Info.XTOL_TOO_SMALL, Info.GTOL_TOO_SMALL,
 )  # fmt: skip
+# What ends a fit that has not moved, with what then is to be said
+_UNMOVED = (*SUCCESS, Info.FTOL_TOO_SMALL, Info.XTOL_TOO_SMALL, Info.GTOL_TOO_SMALL)
 _STALLED_AT_START = (Info.XTOL, Info.FTOL_XTOL, Info.GTOL)
 
 
@@ -100,20 +102,69 @@ def advice_on_jacobian(
 
 
 def idle_parameters(
-    idle: Sequence[int], n: int, values: str, names: Sequence[str] = ()
+    idle: Sequence[int],
+    x: _Vector,
+    start: Any,
+    values: str,
+    names: Sequence[str] = (),
 ) -> str:
-    """Say which of n parameters have no effect on the values; "" where all have one."""
+    """Say which parameters have no effect on the values, and why; "" if all have one.
+
+    One that has left its start has had an effect on the way.
+    """
     if not idle:
         return ""
-    if len(idle) == n:
+    left = x != np.ravel(start)
+    if len(idle) == x.size and not left.any():
         return (
             f"No parameter has an effect on {values}: the Jacobian is zero. Do they "
             "take steps, as integers and rounded numbers do?"
         )
-    shown = [f"{j} ({names[j]})" if j < len(names) else str(j) for j in idle]
+    lost = [j for j in idle if left[j]]
+    never = [j for j in idle if not left[j]]
+    said = []
+    if never:
+        who, has, it = _subject(never, names)
+        said.append(
+            f"{who} {has} no effect on {values}, and {has} had none on the way: the "
+            f"function does not depend on {it}, or not near the start."
+        )
+    if lost:
+        who, has, it = _subject(lost, names)
+        said.append(
+            f"{who} {has} no effect on {values}, but {has} had one on the way: the "
+            f"data do not determine {it} there. Another start, or bounds, may help."
+        )
+    return " ".join(said)
+
+
+def _subject(numbers: Sequence[int], names: Sequence[str]) -> tuple[str, str, str]:
+    """Return what the parameters are called, their verb and their pronoun."""
+    shown = [f"{j} ({names[j]})" if j < len(names) else str(j) for j in numbers]
     if len(shown) == 1:
-        return f"Parameter {shown[0]} has no effect on {values}."
-    return f"Parameters {', '.join(shown)} have no effect on {values}."
+        return f"Parameter {shown[0]}", "has", "it"
+    return f"Parameters {', '.join(shown)}", "have", "them"
+
+
+def progress(
+    lowered: float | None, start: str, what: str = "the sum of squares"
+) -> str:
+    """Say how fast a fit went down at last, where that is known.
+
+    `lowered` is the part that its last step has saved, 0 where none has been taken.
+    """
+    if lowered is None:
+        return ""
+    if lowered == 0:
+        return f" No step from {start} has lowered {what}: the fit is where it started."
+    part = f"{100 * lowered:.3g} %" if lowered >= 1e-4 else f"a relative {lowered:.1g}"
+    return f" Its last step lowered {what} by {part}."
+
+
+def remedies(limit: str, start: str, may_accelerate: bool) -> str:
+    """Say what may help a fit that takes too many evaluations."""
+    bent = "acceleration=True, " if may_accelerate else ""
+    return f"A larger {limit}, {bent}parameters of similar size or a better {start}"
 
 
 def message(
@@ -122,15 +173,26 @@ def message(
     maxfev: int,
     function: str = "func",
     start: str = "x0",
+    lowered: float | None = None,
+    may_accelerate: bool = True,
     **limits: float,
 ) -> str:
     """Say why a fit ended, with ``ftol``, ``xtol``, ``gtol`` and ``factor``.
 
-    `function` and `start` are what the caller calls its function and its start.
+    `function` and `start` are what the caller calls its function and its start; for
+    `lowered` see `progress`. `may_accelerate` where the fit could, and did not.
     """
     if info < 0:
         return stopped_by_function(info)
     numbers = {name: float(limit) for name, limit in limits.items()}
-    return _MESSAGES[Info(info)].format(
-        maxfev=maxfev, function=function, start=start, **numbers
+    said = _MESSAGES[Info(info)].format(
+        maxfev=maxfev,
+        function=function,
+        start=start,
+        progress=progress(lowered, start),
+        remedies=remedies("maxfev", start, may_accelerate),
+        **numbers,
     )
+    if lowered == 0 and info in _UNMOVED:
+        said += progress(lowered, start)
+    return said

@@ -20,8 +20,9 @@ SECTIONS = {
     for section in PAGE.split("\n## ")[1:]
     if "```text" in section
 }
-# picture.py is what the others share; nist.py is `make demo`.
-EXAMPLES = {path.stem for path in ROOT.glob("examples/*.py")} - {"picture", "nist"}
+# picture.py is what the others share; nist.py and hard_starts.py have pages of their own.
+ELSEWHERE = {"picture", "nist", "hard_starts"}
+EXAMPLES = {path.stem for path in ROOT.glob("examples/*.py")} - ELSEWHERE
 CERTIFIED = {"cycles": "ENSO", "growth": "Rat43"}  # by NIST
 MADE = sorted(EXAMPLES - {*SECTIONS, *CERTIFIED, "image"})  # with known truth
 
@@ -117,6 +118,25 @@ def test_the_profile_interval_is_longer_upward_and_holds_the_truth(printed):
     middle = np.mean(symmetric)
     assert low < 26 < high
     assert high - middle > 1.2 * (middle - low)
+
+
+def test_the_example_of_hard_starts_prints_what_its_page_says_and_draws(tmp_path):
+    script = ROOT / "examples/hard_starts.py"
+    environment = os.environ | {"MPLBACKEND": "Agg", "PYTHONUTF8": "1"}
+    said = run(sys.executable, "-W", "error", script, cwd=tmp_path, env=environment)
+    page = (ROOT / "docs/hard-starts.md").read_text()
+    assert said == block(page, "text")
+    for name in ("canyon", "mgh17"):
+        assert 10_000 < (tmp_path / f"build/{name}.png").stat().st_size < 200_000
+        assert f"]({name}.png)" in page
+
+
+def test_the_code_of_hard_starts_runs(capsys):
+    page = (ROOT / "docs/hard-starts.md").read_text()
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    exec(code, names := {})
+    assert names["best"].cost < 0.5
+    assert names["agree"] > 10
 
 
 def test_the_pixels_that_were_hit_mislead_least_squares_and_are_found(printed):

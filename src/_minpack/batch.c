@@ -104,11 +104,12 @@ static int take_functions(batch *b, PyObject *func, PyObject *Dfun)
 PyObject *batch_new(PyObject *module, PyObject *args, PyObject *keywords)
 {
     static char *names[] = {
-        "func",   "Dfun",      "args",  "is_curve", "m",           "chunk",  "x_rows",
-        "ydata",  "weights",   "sigma", "mask",     "lower",       "upper",  "user_data",
-        "x",      "cov",       "cost",  "nfev",     "ier",         "active", "scales_cov",
-        "ftol",   "xtol",      "gtol",  "maxfev",   "trials_only", "loss",   "f_scale",
-        "epsfcn", "diff_step", NULL,
+        "func",         "Dfun",        "args",       "is_curve", "m",      "chunk",
+        "x_rows",       "ydata",       "weights",    "sigma",    "mask",   "lower",
+        "upper",        "user_data",   "x",          "cov",      "cost",   "nfev",
+        "ier",          "active",      "scales_cov", "ftol",     "xtol",   "gtol",
+        "maxfev",       "trials_only", "loss",       "f_scale",  "epsfcn", "diff_step",
+        "acceleration", NULL,
     };
     PyObject *func, *Dfun, *extra, *loss, *f_scale, *epsfcn, *capsule = NULL;
     batch *b = PyMem_Calloc(1, sizeof *b);
@@ -125,7 +126,7 @@ PyObject *batch_new(PyObject *module, PyObject *args, PyObject *keywords)
     lm_rows *rows = &b->fit.rows;
     lm_defaults(&b->fit, 0, 0);
     if (!PyArg_ParseTupleAndKeywords(
-            args, keywords, "OOO!piiO&O&O&O&O&O&O&O&O&O&O&O&O&O&pdddipOOOO&", names,
+            args, keywords, "OOO!piiO&O&O&O&O&O&O&O&O&O&O&O&O&O&pdddipOOOO&p", names,
             &func, &Dfun, &PyTuple_Type, &extra, &b->is_curve, &rows->m, &b->chunk,
             array_or_none, &b->x_rows, array_or_none, &b->ydata, array_or_none,
             &b->weights, array_or_none, &b->sigma, array_or_none, &b->mask, array_or_none,
@@ -133,7 +134,7 @@ PyObject *batch_new(PyObject *module, PyObject *args, PyObject *keywords)
             &b->x, array_or_none, &b->cov, array_or_none, &b->cost, array_or_none,
             &b->nfev, array_or_none, &b->ier, array_or_none, &b->active, &b->scales_cov,
             &s->ftol, &s->xtol, &s->gtol, &s->maxfev, &b->fit.differences.uncounted,
-            &loss, &f_scale, &epsfcn, array_or_none, &b->diff_step))
+            &loss, &f_scale, &epsfcn, array_or_none, &b->diff_step, &s->accelerates))
         goto fail;
     b->args = Py_NewRef(extra);
     if (take_functions(b, func, Dfun) < 0 || loss_init(&b->loss, loss, f_scale) < 0)

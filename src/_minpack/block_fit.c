@@ -27,7 +27,8 @@ int fit_takes_blocks(const fit *self, const compiled_part *part, npy_intp m)
 {
     return m > FEWEST && self->analytic && !has_covariance(self->data)
            && self->observer == NULL && self->loss.function.name == NULL
-           && self->lm.state.mends && computes_derivatives(part);
+           && self->lm.state.mends && !self->lm.state.accelerates
+           && computes_derivatives(part);
 }
 
 /* --- Rows -------------------------------------------------------------------------- */

@@ -42,6 +42,7 @@ enum {
     DIFF_STEP,
     TRIALS_ONLY,
     OBSERVER,
+    ACCELERATION,
     ARGUMENTS
 };
 
@@ -64,6 +65,7 @@ static int read_options(fit *self, PyObject *const *args, int is_compiled)
         || fit_read_workers(self, args[WORKERS]) < 0
         || real_argument(args[FACTOR], "factor", &s->factor) < 0
         || fit_read_kernels(self, args[KERNELS]) < 0
+        || fit_read_acceleration(self, args[ACCELERATION]) < 0
         || fit_read_loss(self, args[LOSS], args[F_SCALE]) < 0
         || read_vector(args[DIFF_STEP], "diff_step", &self->diff_step) < 0)
         return -1;
@@ -199,14 +201,15 @@ static PyObject *result(fit *self, int absolute_sigma)
     if (cov == NULL || idle == NULL || info == NULL)
         goto done;
     if (!self->shows_arrays) {
-        answer = Py_BuildValue("OOOiO", self->x, cov, info, (int)known, idle);
+        answer = Py_BuildValue("OOOiOd", self->x, cov, info, (int)known, idle,
+                               fit_progress(self));
         goto done;
     }
     active = self->lower != NULL ? fit_active_mask(self) : Py_NewRef(Py_None); /* new */
     if (active != NULL && fit_finish(self) == 0)
-        answer = Py_BuildValue("OOOiOOiiOOOO", self->x, cov, info, (int)known, idle,
-                               self->fvec, s->nfev, self->lm.njev, self->fjac, self->ipvt,
-                               self->qtf, active);
+        answer = Py_BuildValue("OOOiOdOiiOOOO", self->x, cov, info, (int)known, idle,
+                               fit_progress(self), self->fvec, s->nfev, self->lm.njev,
+                               self->fjac, self->ipvt, self->qtf, active);
 done:
     Py_XDECREF(cov);
     Py_XDECREF(idle);

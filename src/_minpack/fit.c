@@ -185,6 +185,14 @@ int fit_read_kernels(fit *self, PyObject *name)
     return -1;
 }
 
+int fit_read_acceleration(fit *self, PyObject *acceleration)
+{
+    int is_on = PyObject_IsTrue(acceleration);
+
+    self->lm.state.accelerates = is_on;
+    return is_on < 0 ? -1 : 0;
+}
+
 PyArrayObject *fit_read_diag(PyObject *object, npy_intp n)
 {
     PyArrayObject *diag = object == Py_None ? NULL : vector_argument(object, "diag", 0);

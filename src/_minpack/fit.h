@@ -86,6 +86,9 @@ int fit_read_workers(fit *self, PyObject *workers);
  */
 int fit_read_kernels(fit *self, PyObject *name);
 
+/* Whether geodesic acceleration bends the steps. */
+int fit_read_acceleration(fit *self, PyObject *acceleration);
+
 /* diag as a new array of length n, or NULL: without an error where there is none. */
 PyArrayObject *fit_read_diag(PyObject *object, npy_intp n);
 

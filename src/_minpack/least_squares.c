@@ -33,6 +33,7 @@ enum {
     OBSERVER,
     VECTORIZED,
     MAP,
+    ACCELERATION,
     ARGUMENTS
 };
 
@@ -71,6 +72,7 @@ static int read_options(fit *self, PyObject *const *args,
         || real_argument(args[XTOL], "xtol", &s->xtol) < 0
         || real_argument(args[GTOL], "gtol", &s->gtol) < 0
         || fit_read_loss(self, args[LOSS], args[F_SCALE]) < 0
+        || fit_read_acceleration(self, args[ACCELERATION]) < 0
         || count_argument(args[MAX_NFEV], "max_nfev", &s->maxfev) < 0
         || fit_read_workers(self, args[WORKERS]) < 0
         || points_read(self, args[VECTORIZED], args[MAP], "a callable jac", is_compiled)
@@ -122,9 +124,9 @@ static PyObject *result(fit *self)
         fill_nan(self->lm.rows.fjac, PyArray_SIZE(self->fjac));
     if (info != NULL && jac != NULL && grad != NULL && active != NULL) {
         double largest = optimality(&self->lm, PyArray_DATA((PyArrayObject *)grad));
-        answer =
-            Py_BuildValue("OdOOOdOiiO", self->x, cost(&self->lm), self->fvec, jac, grad,
-                          largest, active, s->nfev, self->lm.njev, info); /* new */
+        answer = Py_BuildValue("OdOOOdOiiOd", self->x, cost(&self->lm), self->fvec, jac,
+                               grad, largest, active, s->nfev, self->lm.njev, info,
+                               fit_progress(self)); /* new */
     }
     Py_XDECREF(info);
     Py_XDECREF(jac);

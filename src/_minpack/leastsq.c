@@ -27,6 +27,7 @@ enum {
     USER_DATA,
     WORKERS,
     VECTORIZED,
+    ACCELERATION,
     ARGUMENTS
 };
 
@@ -51,7 +52,8 @@ static int read_options(fit *self, PyObject *const *args, PyObject *extra /* bor
         || count_argument(args[MAXFEV], "maxfev", &s->maxfev) < 0
         || fit_read_workers(self, args[WORKERS]) < 0
         || real_argument(args[FACTOR], "factor", &s->factor) < 0
-        || fit_read_kernels(self, args[KERNELS]) < 0)
+        || fit_read_kernels(self, args[KERNELS]) < 0
+        || fit_read_acceleration(self, args[ACCELERATION]) < 0)
         return -1;
     self->func.name = "func";
     self->func.shape_error = self->Dfun.shape_error = PyExc_TypeError; /* as SciPy */
@@ -68,15 +70,17 @@ static PyObject *result(fit *self)
     lm_state *s = &self->lm.state;
 
     if (!self->shows_arrays)
-        return Py_BuildValue("Oi", self->x, s->info);
+        return s->info >= LM_FTOL && s->info <= LM_GTOL
+                   ? Py_BuildValue("Oi", self->x, s->info)
+                   : Py_BuildValue("Oid", self->x, s->info, fit_progress(self));
     enum covariance_state known;
     PyObject *answer = NULL;
     PyObject *cov = fit_covariance(self, self->lm.rows.m, 0, &known); /* new */
     PyObject *idle = fit_idle_parameters(self);                       /* new */
     if (cov != NULL && idle != NULL && fit_finish(self) == 0)
-        answer = Py_BuildValue("OiOOiiOOOOi", self->x, s->info, cov, self->fvec, s->nfev,
-                               self->lm.njev, self->fjac, self->ipvt, self->qtf, idle,
-                               s->beyond);
+        answer = Py_BuildValue("OidOOiiOOOOi", self->x, s->info, fit_progress(self), cov,
+                               self->fvec, s->nfev, self->lm.njev, self->fjac, self->ipvt,
+                               self->qtf, idle, s->beyond);
     Py_XDECREF(cov);
     Py_XDECREF(idle);
     return answer;

@@ -328,8 +328,8 @@ static PyObject *result(fit *f, double m, int absolute_sigma)
         f->lower != NULL ? fit_active_mask(f) : Py_NewRef(Py_None); /* new */
 
     if (cov != NULL && idle != NULL && info != NULL && active != NULL)
-        answer = Py_BuildValue("OOOiOdiiO", f->x, cov, info, (int)known, idle, s->fnorm,
-                               s->nfev, f->lm.njev, active);
+        answer = Py_BuildValue("OOOiOddiiO", f->x, cov, info, (int)known, idle,
+                               fit_progress(f), s->fnorm, s->nfev, f->lm.njev, active);
     Py_XDECREF(cov);
     Py_XDECREF(idle);
     Py_XDECREF(info);

@@ -119,6 +119,13 @@ done:
     return cov;
 }
 
+double fit_progress(const fit *self)
+{
+    const lm_state *s = &self->lm.state;
+
+    return s->fnorm > 0 ? s->lowered : 1;
+}
+
 /* Whether column k of R is zero, and so that of J from which it comes. */
 static int is_zero_column(const lm_state *s, int k)
 {

@@ -24,6 +24,10 @@ PyObject *fit_covariance(fit *self, double m, int scales, enum covariance_state 
  * was last factored, but for those that equal bounds fix: a new tuple, or NULL. */
 PyObject *fit_idle_parameters(fit *self);
 
+/* The part of the sum of squares, or of the cost, that the last step has saved: 0 where
+ * no step has been taken, and 1 where nothing is left. */
+double fit_progress(const fit *self);
+
 /* Which bounds x is on, -1, 0 or 1 each, as a new (n,) array, or NULL. */
 PyObject *fit_active_mask(fit *self);
 

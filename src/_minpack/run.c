@@ -269,6 +269,20 @@ static int measure(void *who, lm_fit *lm)
     return status < 0 ? FIT_FAILED : 0;
 }
 
+/* Weigh what the acceleration is found from. */
+static int weigh_slope(void *who, lm_fit *lm)
+{
+    fit *self = who;
+    lm_rows *rows = &lm->rows;
+    int calls_python = self->loss.function.name != NULL;
+
+    take_lock(self, calls_python);
+    int status = loss_weigh(&self->loss, rows->m, 1, rows->fvec, rows->work_m, rows->m,
+                            rows->fvec_weighted);
+    give_lock(self, calls_python);
+    return status < 0 ? FIT_FAILED : 0;
+}
+
 /* A new iterate: weigh its Jacobian, and show it to the observer. */
 static int see_iterate(void *who, lm_fit *lm)
 {
@@ -320,8 +334,10 @@ int fit_run_hooks(fit *self, lm_hooks hooks)
 {
     lm_fit *lm = &self->lm;
 
-    if (lm->rows.weighted)
+    if (lm->rows.weighted) {
         hooks.measure = measure;
+        hooks.weigh_slope = weigh_slope;
+    }
     if (lm->rows.weighted || self->observer != NULL)
         hooks.iterate = see_iterate;
     int status = lm_run(lm, &hooks, self);

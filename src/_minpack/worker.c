@@ -144,6 +144,21 @@ static void weigh_by_loss(batch *b, lm_rows *rows)
                rows->fvec_weighted);
 }
 
+static void weigh_slope_by_loss(batch *b, lm_rows *rows)
+{
+    loss_weigh(&b->loss, rows->m, 1, rows->fvec, rows->work_m, rows->m,
+               rows->fvec_weighted);
+}
+
+/* The answer to LM_ACCELERATE from the residuals at trial. */
+static void find_bend(batch *b, lm_fit *lm)
+{
+    lm_slope(lm);
+    if (lm->rows.weighted)
+        weigh_slope_by_loss(b, &lm->rows);
+    lm_bend(lm);
+}
+
 /* All of the Jacobian is there: weigh it by a loss, and factor it if the fit goes on. */
 static void finish_jacobian(worker *w, slot *own)
 {
@@ -188,6 +203,7 @@ static void advance(worker *w, slot *own)
             memcpy(lm->rows.fvec, lm->trial, (size_t)lm->rows.m * sizeof(double));
         switch (lm->state.request) {
         case LM_RESIDUALS:
+        case LM_ACCELERATE:
             own->asks = ASKS_RESIDUALS;
             own->point = -1;
             return;
@@ -225,7 +241,9 @@ void use_residuals(worker *w, slot *own, const answer *a, int k)
         f = w->trial;
     }
     lm->trial = f;
-    if (own->point < 0) {
+    if (lm->state.request == LM_ACCELERATE) {
+        find_bend(b, lm);
+    } else if (own->point < 0) {
         if (lm->state.nfev == 1) /* as with one fit: the first answer tells */
             lm->differences.rounding = a->epsilon;
         if (lm->state.nfev == 1 && !b->has_epsfcn)
@@ -405,6 +423,14 @@ static int weigh_iterate(void *who, lm_fit *lm)
     return 0;
 }
 
+static int weigh_slope(void *who, lm_fit *lm)
+{
+    worker *w = who;
+
+    weigh_slope_by_loss(w->batch, &lm->rows);
+    return 0;
+}
+
 void work_without_python(worker *w)
 {
     batch *b = w->batch;
@@ -421,6 +447,7 @@ void work_without_python(worker *w)
     if (b->fit.rows.weighted) {
         hooks.measure = compiled_norm;
         hooks.iterate = weigh_iterate;
+        hooks.weigh_slope = weigh_slope;
     }
 
     while (!worker_is_stopped(w) && worker_take_fit(w, own)) {
@@ -511,7 +538,8 @@ static void lay_out(worker *w, divider *d)
     lm_fit lm = b->fit;
     lm.own_trial = w->trial;
     lm.rows.work_m = divide(d, m, sizeof(double));
-    lm.rows.copy = divide(d, lm.rows.keeps ? m * n : 0, sizeof(double));
+    int keeps = lm.rows.keeps || lm.state.accelerates;
+    lm.rows.copy = divide(d, keeps ? m * n : 0, sizeof(double));
     lm.rows.scratch = divide(d, lm_rows_scratch(&lm.rows), 1);
     for (size_t k = 0; k < chunk; k++) {
         lm_fit own = lm;

@@ -41,7 +41,7 @@ int lm_go_abreast(const lm_fit *fit)
 
     return !rows->kernels->is_reference && rows->source == NULL && !rows->weighted
            && rows->m >= rows->n && rows->m <= MANY && rows->n <= LM_MOST_ABREAST
-           && fit->differences.points != 3;
+           && fit->differences.points != 3 && !fit->state.accelerates;
 }
 
 /* --- Memory ---------------------------------------------------------------------- */
@@ -462,6 +462,7 @@ static unsigned judge(lm_abreast *a, unsigned lanes, steps_abreast *steps)
             take_lane(a->n, a->x, k, s->x);
             s->fnorm = steps->fnorm[k] = s->fnorm_trial;
             s->xnorm = steps->xnorm[k];
+            s->lowered = steps->actred[k];
             steps->iter[k] = ++s->iter;
         }
         s->info = verdict(s, steps->actred[k], steps->prered[k], steps->ratio[k],

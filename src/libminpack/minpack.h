@@ -29,10 +29,14 @@ extern "C" {
 enum lm_request {
     LM_DONE,      /* nothing: the fit has ended, see info */
     LM_RESIDUALS, /* at x_trial: set fnorm_trial to the norm of the residuals there */
-    LM_LINEARIZE  /* at x: leave the QR factors of the Jacobian, J P = Q R, as r and ipvt,
-                     the first n entries of Q'fvec as qtf, the norms of the columns of J as
-                     acnorm, and |fvec| as fnorm */
+    LM_LINEARIZE, /* at x: leave the QR factors of the Jacobian, J P = Q R, as r and ipvt,
+                     the first n entries of Q'fvec as qtf, the norms of the columns of J
+                     as acnorm, and |fvec| as fnorm */
+    LM_ACCELERATE /* at x_trial = x + LM_AHEAD step: leave J'f_vv as second, where f_vv is
+                     the second derivative of the residuals at x along step */
 };
+
+#define LM_AHEAD 0.1
 
 /* Why a fit ended. A negative value is its driver's own. */
 enum lm_info {
@@ -60,11 +64,11 @@ typedef struct lm_state {
     int mode;   /* 2: diag is the caller's; else D follows the columns of J */
     int maxfev; /* limit on nfev */
     int mends;  /* 1: what MINPACK does with NaN, and with starts next to 0, is mended */
-    int unused;
-    double ftol;   /* relative error wanted in the sum of squares */
-    double xtol;   /* relative error wanted in x */
-    double gtol;   /* cosine wanted between fvec and the columns of J */
-    double factor; /* the first step bound, in units of |D x| */
+    int accelerates; /* 1: geodesic acceleration: steps bend, see lm/acceleration.f90 */
+    double ftol;     /* relative error wanted in the sum of squares */
+    double xtol;     /* relative error wanted in x */
+    double gtol;     /* cosine wanted between fvec and the columns of J */
+    double factor;   /* the first step bound, in units of |D x| */
 
     /* The arrays. The start is within the bounds. */
     const double *lower; /* (n) lower bounds on x, or NULL */
@@ -79,6 +83,7 @@ typedef struct lm_state {
     double *work;        /* (n) work space; while the fit is linearized too */
     double *work_lmpar;  /* (n) work space */
     double *work_bounds; /* with bounds: lm_bounds_work(n) numbers of work space */
+    double *second;      /* (2n) with acceleration: J'f_vv, then work space; or NULL */
     int *ipvt;           /* (n) column j of R is column ipvt[j] - 1 of J */
     int *active;         /* (5n) with bounds: -1 or 1 where x is on its lower or upper
                             bound, else 0; then work space */
@@ -95,9 +100,10 @@ typedef struct lm_state {
                    from MINPACK's path */
     double fnorm;       /* |fvec|, or with a loss the root of twice the cost */
     double fnorm_trial; /* the same at x_trial */
+    double lowered;     /* the part of |fvec|² that the last step taken has saved */
 
     /* Its memory between two steps: not for the driver */
-    int stage, met, touched, trusted, scalings, spare;
+    int stage, met, touched, trusted, scalings, free;
     double xnorm, pnorm, gnorm, delta, par;
 } lm_state;
 
@@ -250,6 +256,9 @@ typedef struct lm_hooks {
     int (*linearize)(void *who, lm_fit *fit);
     /* Look at a new iterate, the start included, and with a loss weigh its Jacobian. */
     int (*iterate)(void *who, lm_fit *fit);
+    /* With a loss and acceleration: weigh rows.work_m, a difference quotient of the
+     * residuals, as a column of the Jacobian. NULL: it stays as it is */
+    int (*weigh_slope)(void *who, lm_fit *fit);
     /* Call part(fit), a computation on the fit's own memory, and where reads_trial is 1
      * on trial too. Only long computations are asked for: other threads may run
      * meanwhile. */
@@ -294,6 +303,12 @@ void lm_take_point(lm_fit *fit, int k, const double *fvec);
 
 /* The answer to LM_LINEARIZE from rows.fjac and rows.fvec. */
 void lm_linearize(lm_fit *fit);
+
+/* The answer to LM_ACCELERATE from rows.fjac and from trial, the residuals at x_trial.
+ * lm_slope leaves their difference quotient along step in rows.work_m, which with a loss
+ * the driver weighs as a column of the Jacobian. lm_bend does the rest. */
+void lm_slope(lm_fit *fit);
+void lm_bend(lm_fit *fit);
 
 /* After the end of a fit: R and Q'fvec with the signs that MINPACK's have, and R at the
  * top of fjac, where MINPACK leaves it. */

@@ -78,6 +78,20 @@ static int try_point(const driver *d, lm_fit *fit)
     return 0;
 }
 
+static int bend(const driver *d, lm_fit *fit)
+{
+    int status = evaluate(d, fit);
+
+    if (status != 0)
+        return status;
+    compute(d, fit, lm_slope, PASS * fit->rows.m, 1);
+    if (d->hooks->weigh_slope != NULL)
+        status = d->hooks->weigh_slope(d->who, fit);
+    if (status == 0)
+        compute(d, fit, lm_bend, 2.0 * fit->rows.m * fit->rows.n, 0);
+    return status;
+}
+
 static int accept(const driver *d, lm_fit *fit)
 {
     if (fit->rows.source != NULL)
@@ -163,6 +177,8 @@ int lm_run(lm_fit *fit, const lm_hooks *hooks, void *who)
             status = try_point(&d, fit);
         else if (status == 0 && s->request == LM_LINEARIZE)
             status = linearize(&d, fit);
+        else if (status == 0 && s->request == LM_ACCELERATE)
+            status = bend(&d, fit);
     } while (status == 0 && s->request != LM_DONE);
     fit->rows.knows = 0;
     if (status < 0)

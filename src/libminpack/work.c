@@ -80,6 +80,8 @@ static void divide(lm_fit *fit, size_t ldr, size_t ldfjac, divider *d)
     numbers(d, &fit->differences.h, fit->differences.points == 3 ? 2 * n : n);
     if (s->mends)
         numbers(d, &fit->differences.watch, 4 * n);
+    if (s->accelerates)
+        numbers(d, &s->second, 2 * n);
     numbers(d, &s->r, ldr * n);
     integers(d, &s->ipvt, n);
     if (bounded) {
@@ -95,7 +97,7 @@ static void divide(lm_fit *fit, size_t ldr, size_t ldfjac, divider *d)
         if (rows->weighted)
             numbers(d, &rows->fvec_weighted, m);
         numbers(d, &rows->work_m, m);
-        if (rows->keeps)
+        if (rows->keeps || s->accelerates)
             numbers(d, &rows->copy, m * n);
         to_line(d);
     }

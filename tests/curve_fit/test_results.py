@@ -59,10 +59,10 @@ def test_the_short_result_is_the_head_of_the_full_one(call: Call) -> None:
         np.testing.assert_array_equal(part, whole)
 
 
-def test_the_signature_is_that_of_scipy_and_two_keywords() -> None:
+def test_the_signature_is_that_of_scipy_and_three_keywords() -> None:
     ours = dict(inspect.signature(curve_fit).parameters)
     theirs = inspect.signature(pytest.importorskip("scipy.optimize").curve_fit)
-    for name in ("user_data", "vectorized"):
+    for name in ("user_data", "vectorized", "acceleration"):
         assert ours.pop(name).kind is inspect.Parameter.KEYWORD_ONLY
     assert [(p.name, p.kind, p.default) for p in ours.values()] == [
         (p.name, p.kind, p.default) for p in theirs.parameters.values()

@@ -187,7 +187,7 @@ def test_a_fit_in_pieces_is_that_of_the_whole(sample):
     whole = minpack.curve_fit(
         decay, T, Y, START, SIGMA, jac=jac, ftol=1e-8, xtol=1e-8, full_output=True
     )
-    x, cov, info, _, _, norm, nfev, *_ = fit(sample=sample)
+    x, cov, info, _, _, _, norm, nfev, *_ = fit(sample=sample)
     np.testing.assert_allclose(x, whole[0], rtol=1e-9)
     np.testing.assert_allclose(cov, whole[1], rtol=1e-5)
     np.testing.assert_allclose(norm, np.linalg.norm(whole[2]["fvec"]), rtol=1e-12)

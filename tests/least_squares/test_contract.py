@@ -20,11 +20,12 @@ def test_the_signature_is_scipys_but_for_the_default_method(optimize):
             for p in inspect.signature(function).parameters.values()
         ]
 
-    *ours, m, user_data, vectorized = parameters(least_squares)
+    *ours, m, user_data, vectorized, acceleration = parameters(least_squares)
     assert ours == parameters(optimize.least_squares)
     only = inspect.Parameter.KEYWORD_ONLY
     assert [m, user_data] == [("m", only, None), ("user_data", only, None)]
     assert vectorized == ("vectorized", only, False)
+    assert acceleration == ("acceleration", only, False)
     assert inspect.signature(least_squares).parameters["method"].default is None
 
 

@@ -47,6 +47,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "cs": {"jac": "cs"},
     "jac": {"jac": jacobian},
     "bounds": {"bounds": (LOWER, [np.inf, 1.0])},
+    "acceleration": {"acceleration": True},
     "options": {"x_scale": SCALE, "diff_step": SCALE * 1e-7},
     "args and kwargs": {"args": ARGS, "kwargs": KWARGS, "jac": jacobian},
     "a list of args": {"args": list(ARGS)},
@@ -139,9 +140,9 @@ def test_a_failed_allocation_is_a_memory_error_and_leaks_nothing(
     failing = memory.failing(_minpack.least_squares)
 
     def solve(*args: Any) -> Any:
-        *others, observer, vectorized, workers = args
+        *others, observer, vectorized, workers, bends = args
         observer, workers = (f and memory.sparing(f) for f in (observer, workers))
-        return failing(*others, observer, vectorized, workers)
+        return failing(*others, observer, vectorized, workers, bends)
 
     monkeypatch.setattr(_minpack, "least_squares", solve)
     fail_each_allocation(memory, alone, act, expected)

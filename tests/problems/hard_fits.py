@@ -55,17 +55,7 @@ def leaves_minpacks_path(fit: Fit) -> bool:
         "epsfcn": None, "factor": 100, "diag": None,
     } | given  # fmt: skip
     *_, beyond = _minpack.leastsq(
-        func,
-        x0,
-        (),
-        dfun,
-        True,
-        False,
-        *options.values(),
-        "fast",
-        None,
-        None,
-        None,
-        False,
-    )
+        func, x0, (), dfun, True, False, *options.values(), "fast", None, None, None,
+        False, False,
+    )  # fmt: skip
     return beyond > 0

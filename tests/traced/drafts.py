@@ -160,7 +160,7 @@ def fit(f: Any, jac: Any, y: Any, p0: Any) -> tuple[Any, ...]:
     return _minpack.curve_fit(
         f, None, y, p0, None, None, jac, None, None, False, True, True, None, None,
         False, False, 1e-8, 1e-8, 0.0, 0, None, 100.0, None, "fast", "linear", 1.0,
-        None, False, None,
+        None, False, None, False,
     )  # fmt: skip
 
 

@@ -294,7 +294,7 @@ def test_a_fit_of_what_is_bound_is_that_of_numpy(m: int, exact: bool) -> None:
     theirs = _minpack.curve_fit(
         decay, t, y, p0, None, None, decay_derivatives if exact else None, None, None,
         False, True, True, None, None, False, False, 1e-8, 1e-8, 0.0, 0, None, 100.0,
-        None, "fast", "linear", 1.0, None, False, None,
+        None, "fast", "linear", 1.0, None, False, None, False,
     )  # fmt: skip
     assert same_bits(ours[0], theirs[0])
     assert same_bits(ours[1], theirs[1])

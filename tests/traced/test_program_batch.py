@@ -46,7 +46,7 @@ def batch(func: Any, dfun: Any, args: Any, y: Any, **changes: Any) -> Any:
         "func": func, "Dfun": dfun, "args": args, "is_curve": True, "m": M, "chunk": 1,
         "ydata": y, "scales_cov": True, "ftol": 1e-8, "xtol": 1e-8, "gtol": 0.0,
         "maxfev": 1000, "trials_only": False, "loss": "linear", "f_scale": 1.0,
-        "epsfcn": None, "diff_step": None,
+        "epsfcn": None, "diff_step": None, "acceleration": False,
     }  # fmt: skip
     made = _minpack.batch(**(arguments | results | changes))
     return made, results | changes

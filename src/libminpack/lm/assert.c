@@ -26,6 +26,8 @@ static void assert_arrays(const lm_state *s)
     demand(s->work != NULL, "work is NULL");
     demand(s->work_lmpar != NULL, "work_lmpar is NULL");
     demand(s->ipvt != NULL, "ipvt is NULL");
+    demand(!s->accelerates || s->second != NULL,
+           "there is acceleration, and second is NULL");
     demand(s->lower == NULL || s->upper != NULL, "there is lower, and upper is NULL");
     demand(s->upper == NULL || s->lower != NULL, "there is upper, and lower is NULL");
     demand(s->lower == NULL || s->active != NULL, "there are bounds, and active is NULL");

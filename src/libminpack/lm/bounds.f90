@@ -112,8 +112,8 @@ contains
 
    !> The step of a fit with bounds.
    subroutine bounded_step(norm, n, r, ldr, ipvt, diag, qtf, p_lower, p_upper, delta, par, p, &
-                           met, set, held, order, released, t, z, lower, upper, q, wa1, wa2, &
-                           wa3)
+                           met, free, set, held, order, released, t, z, lower, upper, q, wa1, &
+                           wa2, wa3)
       procedure(norm_kernel) :: norm             !< the Euclidean norm
       integer(c_int), intent(in) :: n            !< order of R
       integer(c_int), intent(in) :: ldr          !< leading dimension of r
@@ -126,6 +126,7 @@ contains
       real(wp), intent(inout) :: par             !< in: an estimate; out: the parameter
       real(wp), intent(out) :: p(n)              !< the step
       integer(c_int), intent(out) :: met         !< 1: p takes a parameter to its bound
+      integer(c_int), intent(out) :: free        !< how many are not, in t; -1: p is lmpar's
       integer(c_int), intent(out) :: set(n)      !< the bounds that p is held to
       integer(c_int), intent(out) :: held(n)     !< the same for q
       integer(c_int), intent(out) :: order(n), released(n) !< work space
@@ -133,11 +134,11 @@ contains
       real(wp), intent(out) :: lower(n), upper(n) !< the bounds of q
       real(wp), intent(out) :: q(n)              !< P'p
       real(wp), intent(out) :: wa1(n), wa2(n), wa3(n) !< work space
-      integer(c_int) :: free
       integer :: iter, j
       real(wp) :: dpnorm, phi, parl, paru
 
       met = 0
+      free = -1
       set = INSIDE
       call lmpar(norm, n, r, ldr, ipvt, diag, qtf, delta, par, p, wa1, wa2, wa3)
       p = -p

@@ -50,6 +50,7 @@ contains
          work = diag*x
          s%xnorm = norm(n, work)
          s%fnorm = s%fnorm_trial
+         s%lowered = actred
          s%iter = s%iter + 1
          s%moved = 1
       end if

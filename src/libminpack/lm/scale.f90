@@ -17,6 +17,9 @@ module lm_scale
    !> A cosine above this is no sign of a minimum.
    real(wp), parameter :: far_from_zero = 0.001_wp
    integer, parameter :: most_scalings = 3
+   !> With acceleration the first step is shorter, and `factor` means this part of it: with
+   !> its default of 100, 0.2 |D x|.
+   real(wp), parameter :: accelerated = 0.002_wp
 
 contains
 
@@ -30,6 +33,7 @@ contains
       real(wp), intent(inout) :: diag(n)
       real(wp), intent(in) :: acnorm(n) !< the norms of the columns of J
       real(wp), intent(out) :: dx(n)    !< work space
+      real(wp) :: reach
 
       if (s%mode /= 2) then
          diag = acnorm
@@ -37,12 +41,15 @@ contains
       end if
       dx = diag*x
       s%xnorm = norm(n, dx)
-      s%delta = s%factor*s%xnorm
+      reach = s%factor
+      if (s%accelerates /= 0) reach = accelerated*s%factor
+      s%delta = reach*s%xnorm
+      if (s%delta == 0 .and. s%accelerates /= 0) s%delta = reach*s%fnorm
       if (s%delta == 0) s%delta = s%factor
       ! Deviation: MINPACK's first steps are too short to change the residuals where x is
       ! nearly 0 beside them, and the fit ends. Shown by tests/test_longer_steps.py.
       if (s%mends /= 0 .and. s%mode /= 2 .and. s%delta <= no_change*s%fnorm) then
-         s%delta = s%factor*s%fnorm
+         s%delta = reach*s%fnorm
          s%beyond = s%beyond + 1
       end if
    end subroutine

@@ -14,6 +14,7 @@ enum {
     LM_STAGE_LINEARIZED,
     LM_STAGE_TRIED,
     LM_STAGE_PROPOSE,
+    LM_STAGE_BENT,
     LM_STAGE_ENDED
 };
 
@@ -28,7 +29,12 @@ void minpack_test_gradient(lm_state *s, int n, lm_norm norm, const double *x,
 void minpack_propose(lm_state *s, int n, lm_norm norm, const double *x, double *r,
                      const int *ipvt, const double *diag, const double *qtf, double *p,
                      double *x_trial, double *wa1, double *wa2, const double *lower,
-                     const double *upper, int *sets, double *w);
+                     const double *upper, int *sets, double *w, double *second);
+/* acceleration.f90 */
+void minpack_bend(lm_state *s, int n, lm_norm norm, const double *x, const double *r,
+                  const int *ipvt, const double *diag, const double *v, double *x_trial,
+                  double *work, double *second, const double *lower, const double *upper,
+                  const int *sets, const double *w);
 /* judge.f90 */
 void minpack_judge(lm_state *s, int n, lm_norm norm, double *x, const double *r,
                    const int *ipvt, double *diag, const double *qtf,

@@ -10,14 +10,15 @@
  * J. J. Moré, B. S. Garbow and K. E. Hillstrom, User Guide for MINPACK-1, Argonne
  * National Laboratory report ANL-80-74 (1980). Constants and the order of operations are
  * those of MINPACK's lmder and lmdif, which differ in how they come by J alone. Bounds on
- * x, and what mends MINPACK, are off unless the state asks for them. */
+ * x, geodesic acceleration, and what mends MINPACK, are off unless the state asks for
+ * them. */
 #include <math.h>
 #include <string.h>
 
 #include "stages.h"
 
 /* sizes.f90 has the same of the records in Fortran. */
-_Static_assert(sizeof(lm_state) == 18 * 4 + 11 * 8 + 15 * sizeof(void *),
+_Static_assert(sizeof(lm_state) == 18 * 4 + 12 * 8 + 16 * sizeof(void *),
                "types.f90 mirrors lm_state");
 _Static_assert(sizeof(lm_differences) == 8 * 4 + 4 * 8 + 3 * sizeof(void *),
                "types.f90 mirrors lm_differences");
@@ -95,6 +96,10 @@ void lm_step(lm_state *s)
         minpack_test_gradient(s, s->n, s->norm, s->x, s->r, s->ipvt, s->diag, s->qtf,
                               s->acnorm, s->work, s->lower, s->upper, s->active);
         break;
+    case LM_STAGE_BENT:
+        minpack_bend(s, s->n, s->norm, s->x, s->r, s->ipvt, s->diag, s->step, s->x_trial,
+                     s->work, s->second, s->lower, s->upper, s->active, s->work_bounds);
+        break;
     case LM_STAGE_TRIED:
         minpack_judge(s, s->n, s->norm, s->x, s->r, s->ipvt, s->diag, s->qtf, s->x_trial,
                       s->step, s->work, s->lower, s->upper, s->active);
@@ -103,7 +108,7 @@ void lm_step(lm_state *s)
     if (s->stage == LM_STAGE_PROPOSE)
         minpack_propose(s, s->n, s->norm, s->x, s->r, s->ipvt, s->diag, s->qtf, s->step,
                         s->x_trial, s->work, s->work_lmpar, s->lower, s->upper, s->active,
-                        s->work_bounds);
+                        s->work_bounds, s->accelerates ? s->second : NULL);
 }
 
 void lm_covariance(const lm_state *s, double scale, double *cov, double *work,

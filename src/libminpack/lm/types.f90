@@ -24,8 +24,9 @@ module lm_types
       enumerator :: LM_DONE      !< nothing: the fit has ended, see info
       enumerator :: LM_RESIDUALS !< fnorm_trial, the norm of the residuals at x_trial
       enumerator :: LM_LINEARIZE !< r, ipvt, qtf, acnorm and fnorm at x
+      enumerator :: LM_ACCELERATE !< second, from the residuals at x_trial
    end enum
-   public :: LM_DONE, LM_RESIDUALS, LM_LINEARIZE
+   public :: LM_DONE, LM_RESIDUALS, LM_LINEARIZE, LM_ACCELERATE
 
    !> Why a fit ended. A negative value is its driver's own.
    enum, bind(c)
@@ -50,10 +51,11 @@ module lm_types
       enumerator :: LM_STAGE_LINEARIZED      !< with the factors at x
       enumerator :: LM_STAGE_TRIED           !< with the residuals at x_trial
       enumerator :: LM_STAGE_PROPOSE         !< with another step
+      enumerator :: LM_STAGE_BENT            !< with the second derivative along a step
       enumerator :: LM_STAGE_ENDED
    end enum
    public :: LM_STAGE_START, LM_STAGE_FIRST_RESIDUALS, LM_STAGE_LINEARIZED, LM_STAGE_TRIED
-   public :: LM_STAGE_PROPOSE, LM_STAGE_ENDED
+   public :: LM_STAGE_PROPOSE, LM_STAGE_ENDED, LM_STAGE_BENT
 
    !> One fit, but for its residuals.
    type, bind(c) :: lm_state
@@ -63,14 +65,14 @@ module lm_types
       integer(c_int) :: mode   !< 2: diag is the caller's; else D follows the columns of J
       integer(c_int) :: maxfev !< limit on nfev
       integer(c_int) :: mends  !< 1: what MINPACK does with NaN and tiny starts is mended
-      integer(c_int) :: unused
+      integer(c_int) :: accelerates !< 1: geodesic acceleration bends each step
       real(c_double) :: ftol   !< relative error wanted in the sum of squares
       real(c_double) :: xtol   !< relative error wanted in x
       real(c_double) :: gtol   !< cosine wanted between fvec and the columns of J
       real(c_double) :: factor !< the first step bound, in units of |D x|
       ! The arrays
       type(c_ptr) :: lower, upper, x, x_trial, diag, r, qtf, acnorm, step, work, work_lmpar
-      type(c_ptr) :: work_bounds, ipvt, active
+      type(c_ptr) :: work_bounds, second, ipvt, active
       type(c_funptr) :: norm
       ! The report
       integer(c_int) :: request, info
@@ -80,13 +82,14 @@ module lm_types
       integer(c_int) :: beyond !< how often the fit has left MINPACK's path
       real(c_double) :: fnorm  !< |fvec|, or with a loss the root of twice the cost
       real(c_double) :: fnorm_trial !< the same at x_trial
+      real(c_double) :: lowered !< the part of |fvec|² that the last step taken has saved
       ! Its memory between two steps
       integer(c_int) :: stage    !< where to go on
       integer(c_int) :: met      !< 1: the step has taken a parameter to its bound
       integer(c_int) :: touched  !< 1: an earlier step has done so
       integer(c_int) :: trusted  !< 1: the last step did what the linear model said
       integer(c_int) :: scalings !< how often D has been set anew
-      integer(c_int) :: spare
+      integer(c_int) :: free     !< of a step that a bound has cut, parameters not held; or -1
       real(c_double) :: xnorm    !< |D x|
       real(c_double) :: pnorm    !< |D p|
       real(c_double) :: gnorm    !< largest cosine between fvec and a column of J

@@ -200,10 +200,11 @@ void lm_factor_in_order(lm_fit *fit, const matrix *a, int by_reference)
     lm_rows *rows = &fit->rows;
     lm_state *s = &fit->state;
     size_t m = (size_t)a->m, n = (size_t)a->n;
+    int keeps = rows->keeps || s->accelerates;
     factors f = {a->m,    a->n,      rows->fjac, rows->ldfjac, a->fvec,      rows->work_m,
                  s->ipvt, s->acnorm, s->step,    s->work,      rows->scratch};
 
-    if (rows->keeps) {
+    if (keeps) {
         f.fjac = rows->copy;
         f.ldfjac = a->m;
     }
@@ -212,7 +213,7 @@ void lm_factor_in_order(lm_fit *fit, const matrix *a, int by_reference)
         if (a->h != NULL)
             for (int i = 0; i < a->m; i++)
                 to[i] = entry(a, i, j);
-        else if (rows->keeps)
+        else if (keeps)
             memcpy(to, column_of(a, j), m * sizeof(double));
     }
     if (by_reference)

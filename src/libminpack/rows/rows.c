@@ -94,8 +94,9 @@ void lm_start_rows(lm_fit *fit)
     take_path(fit, path);
     rows->dependent = rows->signs_open = rows->knows = rows->unused = 0;
     rows->is_raw = rows->defers && path != REFERENCE && fit->state.lower == NULL
-                   && fit->differences.diff_step == NULL && fit->differences.points != 3
-                   && !rows->weighted && (double)rows->m * rows->n >= WORTH_DEFERRING;
+                   && !fit->state.accelerates && fit->differences.diff_step == NULL
+                   && fit->differences.points != 3 && !rows->weighted
+                   && (double)rows->m * rows->n >= WORTH_DEFERRING;
     rows->last = NULL;
 }
 
