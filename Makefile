@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv$(filter-out -python3,-$(notdir $(PYTHON)))
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test check-deep bench docs lint wheel clean
+.PHONY: demo test check-deep check-platforms check-release bench docs lint wheel clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/demo
@@ -18,6 +18,12 @@ test: $(VENV)/test
 
 check-deep:
 	PYTHON=$(PYTHON) tools/check-deep.sh $(CHECKS)
+
+check-platforms:
+	PYTHON=$(PYTHON) tools/check-platforms.sh $(CHECKS)
+
+check-release:
+	PYTHON=$(PYTHON) tools/check-release.sh
 
 bench: $(VENV)/bench
 	$(RUN) benchmarks $(BENCH_ARGS)

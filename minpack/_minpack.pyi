@@ -8,6 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 
 _Vector = NDArray[np.float64]
 
+COMPILERS: str  # that built this module, with their versions
+KERNELS_BUILT: str  # the instruction sets, or why there is but one
+
 def leastsq(
     func: Callable[..., ArrayLike],
     x0: ArrayLike,

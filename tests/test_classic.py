@@ -34,12 +34,11 @@ LIBC = {
     "memmove",
     "memset",
     "strcmp",
-    "sqrt",
     "fabs",
     "frexp",
     "ldexp",
+    "scalbn",
     "log10",
-    "pow",
 }
 COMPILER = {
     "_GLOBAL_OFFSET_TABLE_",

@@ -403,3 +403,20 @@ def test_residuals_that_take_steps_are_no_silent_success(
     assert "No parameter has an effect on the residuals at x" in fit.message
     with pytest.warns(OptimizeWarning, match="No parameter has an effect on the val"):
         minpack.curve_fit(lambda x, a, b: steps(10 * a * x + b), x, x**2, [1, 1])
+
+
+@pytest.mark.parametrize("epsfcn", [1e-15, 1e-9, 1e-3])
+def test_a_second_order_step_is_the_cube_root_of_the_error_of_func(
+    epsfcn: float,
+) -> None:
+    t = np.linspace(0, 4, 20)
+    seen: list[float] = []
+
+    def decay(t: Any, rate: float) -> Any:
+        seen.append(rate)
+        return np.exp(-rate * t)
+
+    minpack.curve_fit(decay, t, decay(t, 0.7), 1, jac="3-point", epsfcn=epsfcn)
+    start, after, before = seen[1:4]
+    cube = ((after - before) / 2 / start) ** 3
+    assert cube == pytest.approx(epsfcn, rel=1e-9)

@@ -6,6 +6,7 @@ The sdist is one of the last commit.
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shutil
 import sys
@@ -97,9 +98,10 @@ def python(environment: Path) -> Path:
 def test_the_sdist_holds_the_sources_and_nothing_else(sdist):
     allowed = re.compile(
         r"LICENSE|Makefile|PKG-INFO|meson\.build|pyproject\.toml|\w+\.(md|cff)"
-        r"|\.gitignore|\.clang-format|\.ci/run"
+        r"|\.gitignore|\.clang-format|\.ci/run|\.pre-commit-config\.yaml"
+        r"|\.github(/\w+)*\.(md|yml)|conda/recipe\.yaml"
         r"|(minpack|src|tests|examples|benchmarks|docs|tools)(/\w[\w-]*)+"
-        r"\.(py|pyi|typed|c|h|f90|build|sh|md|png|dat)"
+        r"\.(py|pyi|typed|c|h|f90|build|sh|md|rst|png|svg|dat|css|js|mjs)"
     )
     with tarfile.open(sdist) as archive:
         paths = {m.name.partition("/")[2] for m in archive.getmembers() if m.isfile()}
@@ -126,10 +128,31 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
 
 
 def test_the_version_is_the_same_in_every_place_that_has_one(wheel):
-    meson, changes = (ROOT / name for name in ("meson.build", "CHANGELOG.md"))
-    built = re.search(r"version: '(.*)'", meson.read_text())[1]
-    latest = re.search(r"^## (\S+)", changes.read_text(), re.MULTILINE)[1]
-    assert wheel.name.split("-")[1] == built == latest == minpack.__version__
+    versions = {
+        name: re.search(pattern, (ROOT / name).read_text(), re.MULTILINE)[1]
+        for name, pattern in {
+            "meson.build": r"version: '(.*)'",
+            "CHANGELOG.md": r"^## (\S+)",
+            "CITATION.cff": r"^version: (.*)",
+            "conda/recipe.yaml": r"^  version: \"(.*)\"",
+        }.items()
+    }
+    assert {wheel.name.split("-")[1], *versions.values()} == {minpack.__version__}
+
+
+def test_what_pypi_shows_leads_to_files_of_this_version(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (n for n in archive.namelist() if n.endswith("METADATA"))
+        text = archive.read(name).decode()
+    source = re.search(r"^Project-URL: Source, (.*)", text, re.MULTILINE)[1]
+    targets = re.findall(r"(!?)\[[^\]]*\]\(([^)]*)\)", text)
+    assert len(targets) > 5
+    for picture, target in targets:
+        if target.startswith(source):
+            start = f"{source}/{'raw' if picture else 'blob'}/v{minpack.__version__}/"
+            assert (ROOT / target.removeprefix(start)).is_file(), target
+        else:
+            assert re.match(r"https://|#", target), target
 
 
 def test_the_wheel_is_small(wheel):
@@ -142,6 +165,14 @@ def test_the_extension_needs_the_c_library_alone(extension):
     needed = {Path(line.split()[0]).name.split(".so")[0] for line in lines}
     system = {"linux-vdso", "libc", "libm", "libpthread"}
     assert {name for name in needed if not name.startswith("ld-")} <= system
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "aarch64"), reason="newer")
+@pytest.mark.skipif(shutil.which("objdump") is None, reason="no objdump here")
+def test_the_extension_runs_with_a_c_library_of_2012(extension):
+    names = run("objdump", "--dynamic-syms", extension)
+    versions = re.findall(r"GLIBC_2\.(\d+)", names)
+    assert max(map(int, versions), default=0) <= 17
 
 
 @pytest.mark.skipif(

@@ -6,8 +6,6 @@
 #   debug     the whole suite on unoptimized Fortran with all of gfortran's run-time
 #             checks, and its arithmetic trapped where infinities are no part of it
 #   valgrind  a representative part under valgrind's memcheck
-#   aarch64   the bits of some fits on an emulated processor of the other kind
-#   clang     the same bits with Clang in place of GCC, and no warning of it
 #   coverage  the lines of Python, C and Fortran that the suite reaches
 #   clients   the tests of astropy, lmfit and scikit-image, with minpack's functions in
 #             the place of SciPy's
@@ -17,21 +15,15 @@
 # x86-64 Linux with GCC and, to install what is missing, apt-get.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-python=${PYTHON:-python3}
 deep=$PWD/build/deep
-venv=$deep/venv
-mkdir -p "$deep"
+. tools/checks.sh "$deep"
 
 install_what_is_missing() {
-    tools/install-compilers.sh "$python"
     tools/install-original.sh
     if ! command -v valgrind >/dev/null; then
         tools/apt-install.sh valgrind libc6-dbg
     fi
-    [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-    "$venv/bin/python" -m pip install --quiet --upgrade pip
-    "$venv/bin/python" -m pip install --quiet \
-        --group build --group test --group optional coverage gcovr
+    make_environment --group test --group optional coverage gcovr
 }
 
 # build NAME OPTION...: the package in build/deep/NAME, with these options of meson.
@@ -147,65 +139,6 @@ sys.exit(bool(ours))
 END
 }
 
-# The library for this machine and for aarch64, and a program that prints the hashes of
-# the same fits: by the reference kernels, and by the fast ones of each instruction set.
-check_aarch64() {
-    local cross=aarch64-linux-gnu
-    if ! command -v qemu-aarch64 "$cross-gcc" "$cross-gfortran" >/dev/null; then
-        tools/apt-install.sh "gcc-$cross" "gfortran-$cross" libc6-dev-arm64-cross qemu-user
-    fi
-    cat >"$deep/aarch64.ini" <<END
-[binaries]
-c = '$cross-gcc'
-fortran = '$cross-gfortran'
-ar = '$cross-ar'
-[host_machine]
-system = 'linux'
-cpu_family = 'aarch64'
-cpu = 'aarch64'
-endian = 'little'
-END
-    PATH="$venv/bin:$PATH"
-    bits_program x86-64 gcc
-    bits_program aarch64 "$cross-gcc" --cross-file "$deep/aarch64.ini"
-    local here=$deep/x86-64
-    "$here/bits" reference >"$here/reference"
-    "$here/bits" baseline >"$here/fast"
-    for name in x86-64-v3 x86-64-v4; do
-        if "$here/bits" $name >"$here/$name"; then
-            cmp "$here/fast" "$here/$name"
-        fi
-    done
-    emulated() { qemu-aarch64 -L "/usr/$cross" "$deep/aarch64/bits" "$1"; }
-    emulated reference | diff "$here/reference" -
-    emulated baseline | diff "$here/fast" -
-    echo "$(cat "$here/reference" "$here/fast" | wc -l) fits have the same bits"
-}
-
-check_clang() {
-    command -v clang >/dev/null || tools/apt-install.sh clang
-    PATH="$venv/bin:$PATH"
-    bits_program gcc gcc
-    CC=clang bits_program clang clang -Dwerror=true
-    for name in reference baseline x86-64-v3 x86-64-v4; do
-        if "$deep/gcc/bits" $name >"$deep/gcc/$name"; then
-            "$deep/clang/bits" $name | diff "$deep/gcc/$name" -
-            echo "$name: $(wc -l <"$deep/gcc/$name") fits have the same bits"
-        fi
-    done
-}
-
-# bits_program NAME COMPILER OPTION...: tests/bits.c with the library, in build/deep/NAME.
-bits_program() {
-    local name=$1 compiler=$2
-    shift 2
-    rm -rf "${deep:?}/$name"
-    meson setup "$deep/$name" src/libminpack "$@" >"$deep/$name.log" 2>&1
-    meson compile -C "$deep/$name" >>"$deep/$name.log" 2>&1
-    "$compiler" -std=c11 -O2 -ffp-contract=off -Isrc/libminpack tests/bits.c \
-        "$deep/$name/libminpack.a" -lm -o "$deep/$name/bits"
-}
-
 check_coverage() {
     build coverage -Dbuildtype=debug -Db_coverage=true
     suite coverage env COVERAGE_FILE="$deep/.coverage" \
@@ -249,35 +182,5 @@ client() {
     grep "^$name: " "$deep/clients.log"
 }
 
-# check NAME: what the check says, once it has ended, and its last line in NAME.verdict.
-check() {
-    local name=$1 began=$SECONDS verdict
-    # A subshell, and not a condition: there set -e would not hold.
-    set +e
-    (set -e; bad=0; "check_$name"; exit $bad) >"$deep/$name.out" 2>&1
-    case $? in
-    0) verdict="clean" ;;
-    *) verdict="FAILED, see $deep/$name.log" ;;
-    esac
-    echo "$name: $verdict, $((SECONDS - began)) s" >"$deep/$name.verdict"
-    cat "$deep/$name.out" "$deep/$name.verdict"
-}
-
-# As many checks at a time as there are processors.
-main() {
-    install_what_is_missing
-    for name in "$@"; do
-        rm -f "$deep/$name.verdict"
-        while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do
-            sleep 1
-        done
-        check "$name" &
-    done
-    wait
-    for name in "$@"; do
-        grep -q ": clean, " "$deep/$name.verdict"
-    done
-}
-
-[ $# -gt 0 ] || set -- asan debug valgrind aarch64 clang coverage clients
-main "$@"
+[ $# -gt 0 ] || set -- asan debug valgrind coverage clients
+run_checks "$@"

@@ -49,7 +49,7 @@ static double huber_curvature(double u)
 
 static double cauchy_value(double u)
 {
-    return u < LARGE_U ? log1p(u * u) : 2 * log(u);
+    return u < LARGE_U ? log1p(u * u) : 2 * log1p(u);
 }
 
 static double cauchy_slope(double u)

@@ -5,6 +5,7 @@
 
 #include "arguments.h"
 #include "batch.h"
+#include "build_facts.h"
 #include "callback.h"
 #include "curve_fit.h"
 #include "compiled.h"
@@ -132,8 +133,10 @@ static PyMethodDef methods[] = {
 
 static int execute(PyObject *module)
 {
-    (void)module;
-    return PyArray_ImportNumPyAPI() < 0 ? -1 : PyUFunc_ImportUFuncAPI();
+    if (PyArray_ImportNumPyAPI() < 0 || PyUFunc_ImportUFuncAPI() < 0
+        || PyModule_AddStringConstant(module, "COMPILERS", COMPILERS) < 0)
+        return -1;
+    return PyModule_AddStringConstant(module, "KERNELS_BUILT", KERNELS_BUILT);
 }
 
 static PyModuleDef_Slot slots[] = {

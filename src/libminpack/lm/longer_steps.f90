@@ -53,10 +53,22 @@ contains
          relative_step = abs(diff_step(j))
       else if (d%points == 3) then
          relative_step = cube_root_of_epsmch
-         if (d%epsfcn > epsmch) relative_step = relative_step*(d%epsfcn/epsmch)**(1/3.0_wp)
+         if (d%epsfcn > epsmch) relative_step = relative_step*cube_root(d%epsfcn/epsmch)
       else
          relative_step = sqrt(larger(d%epsfcn, epsmch))
       end if
+   end function
+
+   !> The cube root of a > 1, by Newton's method: a power by the C library would have other
+   !> last bits with another library, and a name that older ones lack.
+   pure real(wp) function cube_root(a)
+      real(wp), intent(in) :: a
+      integer :: i
+
+      cube_root = scale(1.0_wp, exponent(a)/3) ! within a factor of 2
+      do i = 1, 7
+         cube_root = (2*cube_root + a/(cube_root*cube_root))/3
+      end do
    end function
 
    !> h = MINPACK's steps at x.

@@ -1,13 +1,16 @@
 #!/bin/sh
-# Build CPython 3.13 without its global lock, from Debian's source package:
+# Build CPython 3.13 from the source package of Debian 13; with a `t` at the end of the
+# version without its global lock:
 #
-#     tools/build-free-threaded.sh PREFIX [CONFIGURE_OPTION...]
+#     tools/build-python.sh 3.13t PREFIX [CONFIGURE_OPTION...]
+#     tools/build-python.sh 3.13 --source FOLDER
 #
-# For Debian and Ubuntu; about ten minutes on two cores. apt's own sources stay as
-# they are.
+# The second line only unpacks the sources, into FOLDER. For Debian and Ubuntu; about ten
+# minutes on two cores. apt's own sources stay as they are.
 set -eu
-prefix=${1:?usage: $0 PREFIX [CONFIGURE_OPTION...]}
-shift
+version=${1:?usage: $0 VERSION PREFIX [CONFIGURE_OPTION...]}
+prefix=${2:?usage: $0 VERSION PREFIX [CONFIGURE_OPTION...]}
+shift 2
 mirror=${MIRROR:-http://deb.debian.org/debian}
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
@@ -31,12 +34,18 @@ apt() {
 }
 apt update
 # Upstream's tarball alone: Debian's patches move pip and site-packages.
-apt source --download-only python3.13
-tar xf python3.13_*.orig.tar.xz
+apt source --download-only "python${version%t}"
+tar xf "python${version%t}"_*.orig.tar.xz
+if [ "$prefix" = --source ]; then
+    mkdir -p "$1"
+    mv Python-3.*/* "$1"
+    exit
+fi
 
-cd Python-3.13.*/
-./configure -q --prefix="$prefix" --disable-gil --disable-test-modules "$@"
+cd Python-3.*/
+case $version in *t) set -- --disable-gil "$@" ;; esac
+./configure -q --prefix="$prefix" --disable-test-modules "$@"
 make -s -j "$(nproc)"
 if [ -w "$(dirname "$prefix")" ]; then as_root=; fi
 $as_root make -s install
-"$prefix/bin/python3.13t" -VV
+"$prefix/bin/python$version" -VV
