@@ -60,7 +60,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "generated/gallery",
     "filename_pattern": r"\.py$",
-    # picture.py draws for the others; nist.py and hard_starts.py have pages of their own.
+    # picture.py draws for the others; the other two have pages of their own.
     "ignore_pattern": r"(__init__|picture|nist|hard_starts)\.py$",
     "copyfile_regex": r".*\.rst",
     "download_all_examples": False,

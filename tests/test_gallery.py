@@ -20,7 +20,7 @@ SECTIONS = {
     for section in PAGE.split("\n## ")[1:]
     if "```text" in section
 }
-# picture.py is what the others share; nist.py and hard_starts.py have pages of their own.
+# picture.py is what the others share; the other two have pages of their own.
 ELSEWHERE = {"picture", "nist", "hard_starts"}
 EXAMPLES = {path.stem for path in ROOT.glob("examples/*.py")} - ELSEWHERE
 CERTIFIED = {"cycles": "ENSO", "growth": "Rat43"}  # by NIST
