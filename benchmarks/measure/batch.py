@@ -85,6 +85,19 @@ def noisy_decays(count: int, m: int) -> tuple[Array, Array]:
     return t, y
 
 
+def in_turns(
+    work: dict[str, tuple[int, Callable[[], object]]],
+) -> dict[str, list[float]]:
+    """Return the microseconds for each of so many fits, by what makes them."""
+    found: dict[str, list[float]] = {name: [] for name in work}
+    for _ in range(ROUNDS):
+        for name, (count, function) in work.items():
+            began = time.perf_counter()
+            function()
+            found[name].append(1e6 * (time.perf_counter() - began) / count)
+    return found
+
+
 def rates(m: int, compiled: Any) -> dict[str, list[float]]:
     """Return the microseconds that each way takes for a fit, round by round."""
     t, y = noisy_decays(FITS, m)
@@ -113,12 +126,7 @@ def rates(m: int, compiled: Any) -> dict[str, list[float]]:
                 compiled, starts, m=m, user_data=data, workers=workers,
             )  # fmt: skip
             work[f"compiled × {workers}"] = (FITS, run)
-    found: dict[str, list[float]] = {name: [] for name in work}
-    for _ in range(ROUNDS):
-        for name, (count, function) in work.items():
-            began = time.perf_counter()
-            function()
-            found[name].append(1e6 * (time.perf_counter() - began) / count)
+    found = in_turns(work)
     pool.shutdown()
     return found
 
@@ -176,13 +184,7 @@ def small_rates(case: Small) -> dict[str, list[float]]:
         for name, f in ("traced", case.model), ("exact", exact):
             run = partial(fit, f, t, y, case.start, workers=workers)
             work[f"{name} × {workers}"] = (FITS, run)
-    found: dict[str, list[float]] = {name: [] for name in work}
-    for _ in range(ROUNDS):
-        for name, (count, function) in work.items():
-            began = time.perf_counter()
-            function()
-            found[name].append(1e6 * (time.perf_counter() - began) / count)
-    return found
+    return in_turns(work)
 
 
 def loop(
