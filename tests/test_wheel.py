@@ -101,7 +101,7 @@ def test_the_sdist_holds_the_sources_and_nothing_else(sdist):
         r"|\.gitignore|\.clang-format|\.ci/run|\.pre-commit-config\.yaml"
         r"|\.github(/\w+)*\.(md|yml)|conda/recipe\.yaml"
         r"|(minpack|src|tests|examples|benchmarks|docs|tools)(/\w[\w-]*)+"
-        r"\.(py|pyi|typed|c|h|f90|build|sh|md|rst|png|svg|dat|css|js|mjs)"
+        r"\.(py|pyi|typed|c|cc|h|f90|build|sh|md|rst|png|svg|dat|css|js|mjs)"
     )
     with tarfile.open(sdist) as archive:
         paths = {m.name.partition("/")[2] for m in archive.getmembers() if m.isfile()}
