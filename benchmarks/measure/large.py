@@ -1,12 +1,14 @@
 """One fit of many points: time by the wall clock, and memory beside the data.
 
-    python -m measure.large WAY
+    python -m measure.large WAY [CASE]
 
-in benchmarks/ prints the peak memory of a fit of the first case beside its data, in MB.
+in benchmarks/ prints the peak memory of a fit of the first case beside its data, in MB,
+or the median seconds of a fit of a case.
 """
 
 from __future__ import annotations
 
+import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +24,7 @@ from measure.footprint import run
 from minpack import traced
 
 ROUNDS = 5
+APART = 3  # processes of each way, and fits in each
 EVALUATIONS = 6  # of the traced fit
 SIZES = tuple(10**k for k in range(1, 8))
 TRUTH = np.array([2.5, 1.3, 0.5])
@@ -125,6 +128,31 @@ def memory() -> dict[str, float]:
     return {way: float(run(*command, way, path=paths)) for way in names}
 
 
+def apart(case: int) -> dict[str, list[float]]:
+    """Return the seconds of SciPy's fits and of plain ones, in processes anew in turn."""
+    here = str(Path(__file__).resolve().parents[1])
+    command = (sys.executable, "-m", "measure.large")
+    times: dict[str, list[float]] = {"SciPy": [], "plain": []}
+    for _ in range(APART):
+        for way, seconds in times.items():
+            text = run(*command, way, str(case), path=[here, *sys.path])
+            seconds.append(float(text))
+    return times
+
+
+def seconds_of(way: str, case: int) -> float:
+    """Return the median time of a fit, after one that is not timed."""
+    _, f, truth, start, m = CASES[case]
+    fit = ways(f, *data(f, truth, m), start)[way]
+    fit()
+    times = []
+    for _ in range(APART):
+        began = time.perf_counter()
+        fit()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
 def resident(name: str) -> float:
     """Return VmRSS or VmHWM of this process in bytes."""
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
@@ -145,4 +173,7 @@ def peak_beside_the_data(way: str) -> float:
 
 
 if __name__ == "__main__":
-    print(peak_beside_the_data(sys.argv[1]))
+    if len(sys.argv) > 2:
+        print(seconds_of(sys.argv[1], int(sys.argv[2])))
+    else:
+        print(peak_beside_the_data(sys.argv[1]))

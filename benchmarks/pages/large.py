@@ -14,7 +14,7 @@ CORES = (16, 64, 256)
 
 def large() -> str:
     """Write on the time and the memory of one fit of many points."""
-    return f"{fits()}\n\n{memory()}"
+    return f"{fits()}\n\n{apart()}\n\n{memory()}"
 
 
 def fits() -> str:
@@ -44,6 +44,29 @@ is the function itself, by differences, as in SciPy. The function of the others 
 traced before; "nfev" is theirs. Blocks of its rows are computed, reduced and
 forgotten, by one thread or by as many as the rows are worth. Targets for 10,000,000 ×
 3: plain 2.5, one thread 12, two threads 20; for 1,000,000 × 10: plain 2.5, traced 10.
+
+{table(header, rows)}"""
+
+
+def apart() -> str:
+    """Write on the time of plain functions where a process has one solver."""
+    rows = []
+    for case in (0, 1):
+        title, _, truth, _, m = measured.CASES[case]
+        times = measured.apart(case)
+        rows.append(
+            [
+                title,
+                f"{m:,} × {truth.size}",
+                *(short(1e3 * statistics.median(each)) for each in times.values()),
+                spread(ratios(times, "plain", "SciPy")),
+            ]
+        )
+    header = ["model", "m × n", "SciPy", "plain", "SciPy / plain"]
+    return f"""\
+In one process each of the two finds the memory that the other has left, which spares
+it page faults. The same ways in processes of their own, in turns, as a script has them.
+Target for both: 2.5.
 
 {table(header, rows)}"""
 
