@@ -129,7 +129,7 @@ def memory() -> dict[str, float]:
 
 
 def apart(case: int) -> dict[str, list[float]]:
-    """Return the seconds of SciPy's fits and of plain ones, in processes anew in turn."""
+    """Return the seconds of SciPy's fits and of plain ones, each in new processes."""
     here = str(Path(__file__).resolve().parents[1])
     command = (sys.executable, "-m", "measure.large")
     times: dict[str, list[float]] = {"SciPy": [], "plain": []}
