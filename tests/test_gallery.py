@@ -27,6 +27,15 @@ CERTIFIED = {"cycles": "ENSO", "growth": "Rat43"}  # by NIST
 MADE = sorted(EXAMPLES - {*SECTIONS, *CERTIFIED, "image"})  # with known truth
 
 
+# Scripts find picture.py beside them, with PYTHONSAFEPATH too.
+FOLDERS = [str(ROOT / "examples"), *filter(None, [os.environ.get("PYTHONPATH")])]
+ENVIRONMENT = os.environ | {
+    "MPLBACKEND": "Agg",
+    "PYTHONUTF8": "1",
+    "PYTHONPATH": os.pathsep.join(FOLDERS),
+}
+
+
 def block(section: str, language: str) -> str:
     """Return the only block of that language in a section."""
     (found,) = re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
@@ -45,8 +54,7 @@ def printed(tmp_path_factory):
     @functools.cache
     def run_script(name: str) -> str:
         script = ROOT / f"examples/{name}.py"
-        environment = os.environ | {"MPLBACKEND": "Agg", "PYTHONUTF8": "1"}
-        said = run(sys.executable, "-W", "error", script, cwd=folder, env=environment)
+        said = run(sys.executable, "-W", "error", script, cwd=folder, env=ENVIRONMENT)
         (picture,) = Path(folder, "build").glob(f"{name}.png")
         assert 5_000 < picture.stat().st_size < 200_000
         return said
@@ -122,8 +130,7 @@ def test_the_profile_interval_is_longer_upward_and_holds_the_truth(printed):
 
 def test_the_example_of_hard_starts_prints_what_its_page_says_and_draws(tmp_path):
     script = ROOT / "examples/hard_starts.py"
-    environment = os.environ | {"MPLBACKEND": "Agg", "PYTHONUTF8": "1"}
-    said = run(sys.executable, "-W", "error", script, cwd=tmp_path, env=environment)
+    said = run(sys.executable, "-W", "error", script, cwd=tmp_path, env=ENVIRONMENT)
     page = (ROOT / "docs/hard-starts.md").read_text()
     assert said == block(page, "text")
     for name in ("canyon", "mgh17"):

@@ -52,7 +52,8 @@ suite() {
 }
 
 # The tests of the classic interface build the library and programs that link with it
-# themselves: with these flags too. Those of the build and the wheel test no code of ours.
+# themselves: with these flags too. Those of the build and the wheel test no code of ours,
+# and those of the gallery run what other tests have run.
 classic() {
     local name=$1 flags=$2 fortran_flags=$3
     printf '#!/bin/sh\nexec gcc "$@" %s\n' "$flags" >"$deep/$name-cc"
@@ -62,7 +63,7 @@ classic() {
         pytest -q tests/test_classic.py -k "prints or offers"
 }
 elsewhere="--ignore=tests/test_classic.py --ignore=tests/test_build.py"
-elsewhere="$elsewhere --ignore=tests/test_wheel.py"
+elsewhere="$elsewhere --ignore=tests/test_wheel.py --ignore=tests/test_gallery.py"
 
 gcc_file() {
     gcc -print-file-name="$1"
