@@ -372,8 +372,7 @@ static void run_vectors(const program_abreast *self, int first, int end, int pur
             run_rows(self, &p->instructions[i], moved);
 }
 
-/* --- The whole -----------------------------------------------------------------------
- */
+/* --- The whole --------------------------------------------------------------------- */
 
 static const double *find_values(program_abreast *self, const double *x, uint64_t changed,
                                  uint64_t moved)

@@ -153,7 +153,20 @@ static void fill_factors(const lm_abreast *a, int k)
     }
 }
 
-/* The same back */
+/* The same back: the factors, and all of it */
+static void take_factors(const lm_abreast *a, int k)
+{
+    lm_state *s = &a->fit[k]->state;
+    const steps_abreast *from = a->steps;
+
+    take_lane(a->n, from->qtf, k, s->qtf);
+    take_lane(a->n, from->acnorm, k, s->acnorm);
+    for (int j = 0; j < a->n; j++) {
+        s->ipvt[j] = (int)from->ipvt[j * LANES + k];
+        take_lane(j + 1, from->r + j * a->n * LANES, k, s->r + j * (size_t)s->ldr);
+    }
+}
+
 static void take_state(const lm_abreast *a, int k)
 {
     lm_state *s = &a->fit[k]->state;
@@ -163,17 +176,12 @@ static void take_state(const lm_abreast *a, int k)
     take_lane(a->n, from->x_trial, k, s->x_trial);
     take_lane(a->n, from->diag, k, s->diag);
     take_lane(a->n, from->step, k, s->step);
-    take_lane(a->n, from->qtf, k, s->qtf);
-    take_lane(a->n, from->acnorm, k, s->acnorm);
     s->xnorm = from->xnorm[k];
     s->pnorm = from->pnorm[k];
     s->gnorm = from->gnorm[k];
     s->delta = from->delta[k];
     s->par = from->par[k];
-    for (int j = 0; j < a->n; j++) {
-        s->ipvt[j] = (int)from->ipvt[j * LANES + k];
-        take_lane(j + 1, from->r + j * a->n * LANES, k, s->r + j * (size_t)s->ldr);
-    }
+    take_factors(a, k);
 }
 
 void lm_enter_lane(lm_abreast *a, int k, lm_fit *fit)
@@ -192,7 +200,7 @@ void lm_leave_lane(lm_abreast *a, int k)
 {
     lm_state *s = &a->fit[k]->state;
 
-    if (steps_abreast_too(s) && s->iter > 0 && s->nfev > 1)
+    if (steps_abreast_too(s) && s->nfev > 1)
         take_state(a, k);
     a->fit[k] = NULL;
 }
@@ -273,8 +281,7 @@ void lm_accept_abreast(lm_abreast *a, unsigned lanes)
                 a->fvec[i * LANES + k] = before[i * LANES + k];
 }
 
-/* --- Differences ---------------------------------------------------------------------
- */
+/* --- Differences ------------------------------------------------------------------- */
 
 void lm_take_point_abreast(lm_abreast *a, int j, const double *h, const double *f,
                            const double *y, const double *w)
@@ -312,8 +319,7 @@ unsigned lm_clear_abreast(const lm_abreast *a, unsigned lanes)
                                           rounding));
 }
 
-/* --- Factors -------------------------------------------------------------------------
- */
+/* --- Factors ----------------------------------------------------------------------- */
 
 void lm_linearize_lane(lm_abreast *a, int k)
 {
@@ -333,11 +339,9 @@ static void factor_alone(lm_abreast *a, unsigned lanes)
 }
 
 /* By the normal equations: those of the lanes where that does. */
-static unsigned factor_freely(lm_abreast *a, unsigned lanes, int in_lanes)
+static unsigned factor_freely(lm_abreast *a, unsigned lanes)
 {
     const double *column[LM_MOST_ABREAST + 1];
-    const steps_abreast *s = a->steps;
-    unsigned done = 0;
 
     for (int j = 0; j < a->n; j++)
         column[j] = column_of_all(a, j);
@@ -346,16 +350,11 @@ static unsigned factor_freely(lm_abreast *a, unsigned lanes, int in_lanes)
     for (int k = 0; k < LANES; k++)
         if (has_lane(lanes, k) && a->fit[k]->rows.dependent)
             lanes &= ~(1u << k);
-    if (in_lanes)
-        return a->kernels->abreast_factor_products(s, a->scratch, lanes);
-    for (int k = 0; k < LANES; k++)
-        if (has_lane(lanes, k) && lm_factor_lane(a->fit[k], (double *)a->scratch + k))
-            done |= 1u << k;
-    return done;
+    return a->kernels->abreast_factor_products(a->steps, a->scratch, lanes);
 }
 
 /* In MINPACK's order: those of the lanes where that did. */
-static unsigned factor_in_order(lm_abreast *a, unsigned lanes, int in_lanes)
+static unsigned factor_in_order(lm_abreast *a, unsigned lanes)
 {
     size_t column = (size_t)a->m * LANES, n = (size_t)a->n, numbers_of = n * LANES;
     factors_abreast f = {.m = a->m, .n = a->n, .a = a->scratch};
@@ -370,23 +369,15 @@ static unsigned factor_in_order(lm_abreast *a, unsigned lanes, int in_lanes)
     memcpy(f.a + n * column, a->fvec, column * sizeof(double));
     lanes &= a->kernels->abreast_factor_in_order(&f);
     for (int k = 0; k < LANES; k++) {
-        lm_state *s = has_lane(lanes, k) ? &a->fit[k]->state : NULL;
-        for (size_t j = 0; s != NULL && j < n; j++) {
-            const double *r = f.a + j * column + k, *qtf = f.a + n * column + k;
-            for (size_t i = 0; i <= j && in_lanes; i++)
-                to->r[(i + j * n) * LANES + k] = r[i * LANES];
-            for (size_t i = 0; i <= j && !in_lanes; i++)
-                s->r[i + j * (size_t)s->ldr] = r[i * LANES];
+        if (!has_lane(lanes, k))
+            continue;
+        for (size_t j = 0; j < n; j++) {
             size_t own = j * LANES + k;
-            if (in_lanes) {
-                to->acnorm[own] = f.acnorm[own];
-                to->ipvt[own] = f.ipvt[own];
-                to->qtf[own] = qtf[j * LANES];
-            } else {
-                s->acnorm[j] = f.acnorm[own];
-                s->ipvt[j] = (int)f.ipvt[own];
-                s->qtf[j] = qtf[j * LANES];
-            }
+            for (size_t i = 0; i <= j; i++)
+                to->r[(i + j * n) * LANES + k] = f.a[i * LANES + j * column + k];
+            to->acnorm[own] = f.acnorm[own];
+            to->ipvt[own] = f.ipvt[own];
+            to->qtf[own] = f.a[n * column + own];
         }
     }
     return lanes;
@@ -395,22 +386,21 @@ static unsigned factor_in_order(lm_abreast *a, unsigned lanes, int in_lanes)
 void lm_linearize_abreast(lm_abreast *a, unsigned lanes)
 {
     unsigned freely = free_lanes(a, lanes), in_order = lanes & ~freely, done = 0;
-    int in_lanes = 0;
 
+    if (freely != 0)
+        done |= factor_freely(a, freely);
+    if (in_order != 0)
+        done |= factor_in_order(a, in_order);
     for (int k = 0; k < LANES; k++)
         if (has_lane(lanes, k)) {
             a->fit[k]->rows.signs_open = 0;
-            in_lanes = steps_abreast_too(&a->fit[k]->state);
+            if (has_lane(done, k) && !steps_abreast_too(&a->fit[k]->state))
+                take_factors(a, k);
         }
-    if (freely != 0)
-        done |= factor_freely(a, freely, in_lanes);
-    if (in_order != 0)
-        done |= factor_in_order(a, in_order, in_lanes);
     factor_alone(a, lanes & ~done);
 }
 
-/* --- Steps -----------------------------------------------------------------------------
- */
+/* --- Steps ------------------------------------------------------------------------- */
 
 /* A step that is not for the lanes. */
 static void step_alone(lm_abreast *a, int k)

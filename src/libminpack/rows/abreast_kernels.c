@@ -301,8 +301,7 @@ void KERNEL(abreast_products)(int m, int n, const double *const *column, double 
     }
 }
 
-/* --- MINPACK's order -----------------------------------------------------------------
- */
+/* --- MINPACK's order --------------------------------------------------------------- */
 
 /* The longest of the columns from j on becomes column j, in each lane. */
 INLINE void exchange(const factors_abreast *f, int j, int e)

@@ -97,26 +97,18 @@ static void pivot(lm_rows *rows, lm_state *s, workspace w, double *square)
     rows->dependent = is_dependent(w, rows->n, s->acnorm, s->ipvt);
 }
 
-/* R and Q'f from w.r. */
-static void take_triangle(const lm_rows *rows, lm_state *s, workspace w)
-{
-    size_t n = (size_t)rows->n;
-
-    for (size_t j = 0; j < n; j++)
-        memcpy(s->r + j * (size_t)s->ldr, w.r + j * w.ldr, (j + 1) * sizeof(double));
-    memcpy(s->qtf, w.r + n * w.ldr, n * sizeof(double));
-}
-
 /* The factors from w.r, with the first rows of J below the diagonal. */
 static void take_factors(lm_rows *rows, lm_state *s, workspace w, const matrix *a)
 {
     size_t n = (size_t)rows->n;
 
     take_top(w, a);
-    for (size_t j = 0; j < n; j++)
-        memcpy(s->r + j * (size_t)s->ldr + j, w.top + j * n + j,
-               (n - j) * sizeof(double));
-    take_triangle(rows, s, w);
+    for (size_t j = 0; j < n; j++) {
+        double *r = s->r + j * (size_t)s->ldr;
+        memcpy(r + j, w.top + j * n + j, (n - j) * sizeof(double));
+        memcpy(r, w.r + j * w.ldr, (j + 1) * sizeof(double));
+    }
+    memcpy(s->qtf, w.r + n * w.ldr, n * sizeof(double));
     rows->signs_open = 1;
 }
 
@@ -150,30 +142,6 @@ enum outcome lm_factor_freely(lm_fit *fit, const matrix *a, double fnorm)
         pivot(rows, s, w, square);
     take_factors(rows, s, w, a);
     return FACTORED;
-}
-
-int lm_factor_lane(lm_fit *fit, const double *products)
-{
-    lm_rows *rows = &fit->rows;
-    lm_state *s = &fit->state;
-    workspace w = lm_workspace_of(rows);
-    int n = rows->n;
-    double *square = s->step;
-
-    if (rows->dependent || !is_within_range(s->fnorm))
-        return 0;
-    for (int k = 0; k <= n; k++)
-        for (int i = 0; i <= k; i++)
-            w.gram[i + k * (n + 1)] = products[(i + k * (n + 1)) * LANES];
-    if (!rows->kernels->factor_products(w, n, s->ipvt, square))
-        return 0;
-    for (int j = 0; j < n; j++)
-        if (square[j] == 0 || !is_within_range(sqrt(square[j])))
-            return 0;
-    for (int j = 0; j < n; j++)
-        s->acnorm[j] = sqrt(square[j]);
-    take_triangle(rows, s, w);
-    return 1;
 }
 
 void lm_factor_scaled(lm_fit *fit, const matrix *a)

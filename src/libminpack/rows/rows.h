@@ -26,11 +26,6 @@ enum outcome { FACTORED, OUT_OF_RANGE, NEARLY_DEPENDENT };
  * state. Unless it is FACTORED, a and acnorm are as they were. */
 enum outcome lm_factor_freely(lm_fit *fit, const matrix *a, double fnorm);
 
-/* The same by the normal equations, from the products of a lane: product i, k of J and
- * the residuals is at [LANES (i + k (n + 1))]. Returns 0, and has done nothing, where
- * lm_linearize should factor its rows. */
-int lm_factor_lane(lm_fit *fit, const double *products);
-
 /* The same for the rows of a source whose squares are out of range, or that have columns
  * of zeros. */
 void lm_factor_scaled(lm_fit *fit, const matrix *a);
