@@ -34,13 +34,11 @@ INLINE part smaller(part a, part b)
 /* |x|, in MINPACK's order */
 INLINE part norm_of(int n, const part *x, mask *usual)
 {
-    part largest = all(LARGEST_UNSCALED / n), square = all(0);
+    part square = all(0);
 
-    for (int i = 0; i < n; i++) {
-        *usual &= at_least(size_of(x[i]), all(SMALLEST_UNSCALED)) | equal(x[i], all(0));
-        square += x[i] * x[i];
-    }
-    *usual &= less(square, largest * largest);
+    for (int i = 0; i < n; i++)
+        square = add_square(square, x[i], usual);
+    *usual &= is_unscaled(square, n);
     return ROOT(square);
 }
 

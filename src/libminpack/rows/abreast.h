@@ -99,6 +99,22 @@ INLINE mask every_lane(void)
     return equal(all(0), all(0));
 }
 
+/* square + a²; `usual` loses the lanes in which MINPACK may scale a. */
+INLINE part add_square(part square, part a, mask *usual)
+{
+    *usual &= at_least(size_of(a), all(SMALLEST_UNSCALED)) | equal(a, all(0));
+    return square + a * a;
+}
+
+/* The lanes in which MINPACK scales none of the m numbers with this sum of squares for
+ * its size. */
+INLINE mask is_unscaled(part square, int m)
+{
+    part largest = all(LARGEST_UNSCALED / m);
+
+    return less(square, largest * largest);
+}
+
 /* Partial sums in the order of sum() in lanes.h */
 INLINE part sum_of(const part *v)
 {

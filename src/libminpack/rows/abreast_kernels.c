@@ -58,14 +58,11 @@ void KERNEL(abreast_squares)(int m, const double *x, double *square)
  * of that sum, and 0 where MINPACK may scale some numbers. */
 INLINE part squares_in_order(int m, const double *x, mask *usual)
 {
-    part largest = all(LARGEST_UNSCALED / m), square = all(0);
+    part square = all(0);
 
-    for (int i = 0; i < m; i++) {
-        part a = at(x, i);
-        *usual &= at_least(size_of(a), all(SMALLEST_UNSCALED)) | equal(a, all(0));
-        square += a * a;
-    }
-    *usual &= less(square, largest * largest);
+    for (int i = 0; i < m; i++)
+        square = add_square(square, at(x, i), usual);
+    *usual &= is_unscaled(square, m);
     return square;
 }
 
