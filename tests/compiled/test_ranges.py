@@ -37,6 +37,7 @@ from minpack import (
 
 pytestmark = unscaled
 
+BLOCKS = 13
 M = 100_003  # 13 leaves, and 13 strips, of which the last are not whole
 T = np.linspace(0.0, 3.0, M)
 Y = value_of(T, 2.0, 1.5) + 0.05 * np.random.default_rng(0).standard_normal(M)
@@ -241,7 +242,10 @@ def test_a_negative_number_stops_the_fit(
     assert (fit.status, fit.success) == (-1, False)
     assert "-6" in fit.message
     assert np.isnan(fit.jac).all()
-    assert at <= counts[0] < at + workers  # it is called no more
+    if m == SMALL or workers == 1:
+        assert counts[0] == at  # it is called no more
+    else:  # the other threads may end the evaluation before they hear of it
+        assert at <= counts[0] <= BLOCKS
     assert np.isfinite(fit.x).all()
 
 
