@@ -68,6 +68,11 @@ void abreast_free(abreast *self)
     PyMem_Free(self);
 }
 
+static int has_lane(unsigned lanes, int k)
+{
+    return (int)(lanes >> k & 1);
+}
+
 /* --- A lane ------------------------------------------------------------------------ */
 
 static void fill_lane(int m, const double *from, int k, double *to)
@@ -109,39 +114,21 @@ static void refill_lane(worker *w, int k)
             return;
         load_lane(w, k);
         lm_enter_lane(&a->rows, k, &own->lm);
-    } while (own->lm.state.request == LM_DONE);
-}
-
-/* The lanes whose fits ask for this. */
-static unsigned lanes_that_ask(const abreast *a, int request)
-{
-    unsigned lanes = 0;
-
-    for (int k = 0; k < ABREAST; k++)
-        if (a->rows.fit[k] != NULL && a->rows.fit[k]->state.request == request)
-            lanes |= 1u << k;
-    return lanes;
-}
-
-static int has_lane(unsigned lanes, int k)
-{
-    return (int)(lanes >> k & 1);
+    } while (has_lane(a->rows.asks[LM_DONE], k));
 }
 
 /* --- All lanes --------------------------------------------------------------------- */
 
 /* The residuals at x_trial, and their norms */
-static void evaluate(worker *w, unsigned lanes)
+static void evaluate(abreast *a)
 {
-    abreast *a = w->abreast;
-
     memcpy(program_abreast_x(a->run), a->rows.x_trial,
            (size_t)a->rows.n * ABREAST * sizeof(double));
     lm_take_residuals_abreast(&a->rows, program_values_abreast(a->run), a->y, a->weights);
-    lm_norms_abreast(&a->rows, lanes);
+    lm_norms_abreast(&a->rows);
 }
 
-static void differentiate_exactly(abreast *a, unsigned lanes)
+static void differentiate_exactly(abreast *a)
 {
     size_t column = (size_t)a->rows.m * ABREAST;
 
@@ -149,31 +136,6 @@ static void differentiate_exactly(abreast *a, unsigned lanes)
     for (int j = 0; a->weights != NULL && j < a->rows.n; j++)
         for (size_t i = 0; i < column; i++)
             a->rows.fjac[(size_t)j * column + i] *= a->weights[i];
-    for (int k = 0; k < ABREAST; k++)
-        if (has_lane(lanes, k))
-            a->rows.fit[k]->njev++;
-}
-
-/* Column j of the Jacobians by differences. A parameter that is not moved, for its bounds
- * are equal, has a column of zeros. */
-static void difference_column(abreast *a, unsigned lanes, int j)
-{
-    double h[ABREAST];
-    double *x = program_abreast_x(a->run) + j * ABREAST;
-    double *moved = program_abreast_moved_x(a->run) + j * ABREAST;
-
-    for (int k = 0; k < ABREAST; k++) {
-        lm_fit *fit = a->rows.fit[k];
-        h[k] = 1;
-        moved[k] = x[k];
-        if (!has_lane(lanes, k) || fit->differences.h[j] == 0)
-            continue;
-        lm_move_to(fit, j);
-        h[k] = fit->differences.h[j];
-        moved[k] = fit->state.x_trial[j];
-    }
-    lm_take_point_abreast(&a->rows, j, h, program_moved_abreast(a->run, j), a->y,
-                          a->weights);
 }
 
 /* The rest of a Jacobian that needs longer steps, and its factors. */
@@ -181,7 +143,7 @@ static void finish_alone(worker *w, int k)
 {
     lm_fit *fit = w->abreast->rows.fit[k];
 
-    lm_copy_rows_of_lane(&w->abreast->rows, k);
+    lm_begin_alone(&w->abreast->rows, k);
     while (lm_more_points(fit))
         for (int i = lm_next_point(fit, -1); i >= 0; i = lm_next_point(fit, i)) {
             lm_move_to(fit, i);
@@ -189,56 +151,42 @@ static void finish_alone(worker *w, int k)
             worker_evaluate(w, &w->slots[k], fit->state.x_trial);
             lm_take_point(fit, i, fit->own_trial);
         }
-    lm_linearize_lane(&w->abreast->rows, k);
+    lm_end_alone(&w->abreast->rows, k);
 }
 
-static void differentiate(worker *w, unsigned *lanes)
+/* Returns the lanes that are not linearized yet. */
+static unsigned differentiate(worker *w)
 {
     abreast *a = w->abreast;
+    unsigned lanes = a->rows.asks[LM_LINEARIZE];
 
+    lm_first_points_abreast(&a->rows);
+    for (int j = 0; j < a->rows.n; j++) {
+        memcpy(program_abreast_moved_x(a->run) + j * ABREAST,
+               a->rows.moved_x + j * ABREAST, ABREAST * sizeof(double));
+        lm_take_point_abreast(&a->rows, j, program_moved_abreast(a->run, j), a->y,
+                              a->weights);
+    }
+    unsigned unclear = lm_unclear_abreast(&a->rows);
     for (int k = 0; k < ABREAST; k++)
-        if (has_lane(*lanes, k))
-            lm_first_points(a->rows.fit[k]);
-    for (int j = 0; j < a->rows.n; j++)
-        difference_column(a, *lanes, j);
-    unsigned clear = lm_clear_abreast(&a->rows, *lanes);
-    for (int k = 0; k < ABREAST; k++)
-        if (has_lane(*lanes & ~clear, k))
+        if (has_lane(unclear, k))
             finish_alone(w, k);
-    *lanes = clear;
+    return lanes & ~unclear;
 }
 
 /* The answers to LM_LINEARIZE, at the points that have just become x */
-static void linearize(worker *w, unsigned lanes)
+static void linearize(worker *w)
 {
     abreast *a = w->abreast;
+    unsigned lanes = a->rows.asks[LM_LINEARIZE];
 
+    if (lanes == 0)
+        return;
     if (w->batch->analytic)
-        differentiate_exactly(a, lanes);
+        differentiate_exactly(a);
     else
-        differentiate(w, &lanes);
+        lanes = differentiate(w);
     lm_linearize_abreast(&a->rows, lanes);
-}
-
-/* A round: every fit has a trial point evaluated, and those that go on from there are
- * linearized. */
-static void go_round(worker *w, unsigned lanes)
-{
-    abreast *a = w->abreast;
-    unsigned moved = 0;
-
-    evaluate(w, lanes);
-    lm_step_abreast(&a->rows, lanes);
-    for (int k = 0; k < ABREAST; k++)
-        if (has_lane(lanes, k) && a->rows.fit[k]->state.moved)
-            moved |= 1u << k;
-    if (moved != 0)
-        lm_accept_abreast(&a->rows, moved);
-    lanes = lanes_that_ask(a, LM_LINEARIZE);
-    if (lanes != 0) {
-        linearize(w, lanes);
-        lm_step_abreast(&a->rows, lanes);
-    }
 }
 
 void work_abreast(worker *w)
@@ -247,14 +195,13 @@ void work_abreast(worker *w)
 
     for (int k = 0; k < ABREAST; k++)
         refill_lane(w, k);
-    while (!worker_is_stopped(w)) {
-        unsigned lanes = lanes_that_ask(a, LM_RESIDUALS);
-        if (lanes == 0)
-            return;
-        go_round(w, lanes);
-        lanes = lanes_that_ask(a, LM_DONE);
+    while (!worker_is_stopped(w) && a->rows.asks[LM_RESIDUALS] != 0) {
+        evaluate(a);
+        lm_judge_abreast(&a->rows);
+        linearize(w);
+        lm_propose_abreast(&a->rows);
         for (int k = 0; k < ABREAST; k++)
-            if (has_lane(lanes, k))
+            if (has_lane(a->rows.asks[LM_DONE], k))
                 refill_lane(w, k);
     }
 }

@@ -3,7 +3,10 @@
  * The kernels work on all lanes. What they cannot do with the bits that the fit has alone
  * is done for that fit alone, with its own arrays: norms that need scaling, columns that
  * are nearly dependent, steps in which something is unusual, and all steps within bounds.
- */
+ *
+ * The state of a fit is in its lane, and its own lm_state is out of date, but for what it
+ * does alone: then the one is copied to the other and back. With bounds it is in its
+ * lm_state always. */
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -65,15 +68,19 @@ static void divide_steps(steps_abreast *s, const lm_abreast *a, divider *d)
 {
     size_t n = (size_t)a->n;
 
+    memset(s, 0, sizeof *s);
     s->n = a->n;
     s->x = a->x;
     s->x_trial = a->x_trial;
+    s->moved_x = a->moved_x;
     s->diag = numbers(d, n);
     s->qtf = numbers(d, n);
     s->acnorm = numbers(d, n);
     s->step = numbers(d, n);
     s->ipvt = numbers(d, n);
     s->r = numbers(d, n * n);
+    s->h = numbers(d, n);
+    s->watch = numbers(d, 4 * n);
     s->fnorm = numbers(d, 1);
     s->fnorm_trial = numbers(d, 1);
     s->xnorm = numbers(d, 1);
@@ -82,7 +89,9 @@ static void divide_steps(steps_abreast *s, const lm_abreast *a, divider *d)
     s->delta = numbers(d, 1);
     s->par = numbers(d, 1);
     s->iter = numbers(d, 1);
-    s->moved = numbers(d, 1);
+    s->nfev = numbers(d, 1);
+    s->points = numbers(d, 1);
+    s->lowered = numbers(d, 1);
     s->actred = numbers(d, 1);
     s->prered = numbers(d, 1);
     s->ratio = numbers(d, 1);
@@ -100,6 +109,7 @@ size_t lm_lay_out_abreast(lm_abreast *a, void *memory)
         d.memory = (char *)(((uintptr_t)memory + 63) / 64 * 64);
     own.x = numbers(&d, n);
     own.x_trial = numbers(&d, n);
+    own.moved_x = numbers(&d, n);
     own.fvec = numbers(&d, m);
     own.trial = numbers(&d, m);
     own.fjac = numbers(&d, m * n);
@@ -107,6 +117,8 @@ size_t lm_lay_out_abreast(lm_abreast *a, void *memory)
     own.scratch = numbers(&d, in_order > products ? in_order : products);
     own.steps = numbers(&d, (sizeof steps - 1) / (LANES * sizeof(double)) + 1);
     if (memory != NULL) {
+        for (size_t i = 0; i < n * LANES; i++) /* empty lanes divide by them too */
+            steps.h[i] = 1;
         *(steps_abreast *)own.steps = steps;
         *a = own;
     }
@@ -115,10 +127,43 @@ size_t lm_lay_out_abreast(lm_abreast *a, void *memory)
 
 /* --- Lanes ----------------------------------------------------------------------- */
 
-/* Whether the fits take their steps in the lanes. */
-static int steps_abreast_too(const lm_state *s)
+/* Whether fits like this one take their steps in the lanes. */
+static int steps_in_lanes(const lm_state *s)
 {
     return s->lower == NULL && s->mode != 2 && s->mends;
+}
+
+/* How the rows of fit k are added up, which it finds out as it goes. */
+static void note_path(steps_abreast *to, const lm_fit *fit, int k)
+{
+    unsigned lane = 1u << k;
+
+    to->in_order &= ~lane;
+    to->dependent &= ~lane;
+    if (fit->rows.path != FREE)
+        to->in_order |= lane;
+    if (fit->rows.dependent)
+        to->dependent |= lane;
+}
+
+/* What is the same in all fits */
+static void note_options(steps_abreast *to, const lm_fit *fit)
+{
+    const lm_state *s = &fit->state;
+    const lm_differences *d = &fit->differences;
+
+    to->in_lanes = steps_in_lanes(s);
+    to->factor = s->factor;
+    to->ftol = s->ftol;
+    to->xtol = s->xtol;
+    to->gtol = s->gtol;
+    to->maxfev = s->maxfev;
+    to->rounding = d->rounding;
+    to->counted = d->uncounted ? 0 : to->n;
+    /* relative_step of lm/longer_steps.f90 */
+    double relative = sqrt(d->epsfcn > EPSMCH ? d->epsfcn : EPSMCH);
+    for (int j = 0; j < to->n; j++)
+        to->relative[j] = d->diff_step != NULL ? fabs(d->diff_step[j]) : relative;
 }
 
 /* What the state of fit k holds, to its lane */
@@ -129,15 +174,20 @@ static void fill_state(const lm_abreast *a, int k)
 
     fill_lane(a->n, s->x, k, to->x);
     fill_lane(a->n, s->x_trial, k, to->x_trial);
+    to->fnorm[k] = s->fnorm;
+    if (!to->in_lanes)
+        return;
     fill_lane(a->n, s->diag, k, to->diag);
     fill_lane(a->n, s->step, k, to->step);
-    to->fnorm[k] = s->fnorm;
     to->xnorm[k] = s->xnorm;
     to->pnorm[k] = s->pnorm;
     to->gnorm[k] = s->gnorm;
     to->delta[k] = s->delta;
     to->par[k] = s->par;
     to->iter[k] = s->iter;
+    to->nfev[k] = s->nfev;
+    to->points[k] = a->fit[k]->differences.count;
+    to->lowered[k] = s->lowered;
 }
 
 static void fill_factors(const lm_abreast *a, int k)
@@ -172,46 +222,67 @@ static void take_state(const lm_abreast *a, int k)
     lm_state *s = &a->fit[k]->state;
     const steps_abreast *from = a->steps;
 
+    s->fnorm_trial = from->fnorm_trial[k];
+    if (!from->in_lanes)
+        return;
     take_lane(a->n, from->x, k, s->x);
     take_lane(a->n, from->x_trial, k, s->x_trial);
     take_lane(a->n, from->diag, k, s->diag);
     take_lane(a->n, from->step, k, s->step);
+    s->fnorm = from->fnorm[k];
     s->xnorm = from->xnorm[k];
     s->pnorm = from->pnorm[k];
     s->gnorm = from->gnorm[k];
     s->delta = from->delta[k];
     s->par = from->par[k];
-    take_factors(a, k);
+    s->iter = (int)from->iter[k];
+    s->nfev = (int)from->nfev[k];
+    s->lowered = from->lowered[k];
+    a->fit[k]->differences.count = (int)from->points[k];
+}
+
+/* A step of fit k by itself, from this stage on where its state is in the lane. Returns
+ * whether its trial point has become x. */
+static int step_alone(lm_abreast *a, int k, int stage)
+{
+    lm_state *s = &a->fit[k]->state;
+
+    take_state(a, k);
+    if (((steps_abreast *)a->steps)->in_lanes) {
+        s->stage = stage;
+        if (stage != LM_STAGE_START && stage != LM_STAGE_FIRST_RESIDUALS)
+            take_factors(a, k);
+    }
+    lm_step(s);
+    fill_state(a, k);
+    a->asks[s->request] |= 1u << k;
+    return s->moved;
 }
 
 void lm_enter_lane(lm_abreast *a, int k, lm_fit *fit)
 {
+    steps_abreast *to = a->steps;
+
     a->fit[k] = fit;
     lm_start_fit(fit);
+    note_options(to, fit);
+    note_path(to, fit, k);
+    to->first |= 1u << k;
     lm_step(&fit->state);
-    if (fit->state.request == LM_DONE)
-        return;
-    ((steps_abreast *)a->steps)->factor = fit->state.factor;
-    ((steps_abreast *)a->steps)->gtol = fit->state.gtol;
     fill_state(a, k);
+    a->asks[fit->state.request] |= 1u << k;
 }
 
 void lm_leave_lane(lm_abreast *a, int k)
 {
-    lm_state *s = &a->fit[k]->state;
+    const steps_abreast *from = a->steps;
 
-    if (steps_abreast_too(s) && s->nfev > 1)
+    if (from->in_lanes && from->nfev[k] > 1) {
         take_state(a, k);
+        take_factors(a, k);
+    }
+    a->asks[LM_DONE] &= ~(1u << k);
     a->fit[k] = NULL;
-}
-
-void lm_copy_rows_of_lane(const lm_abreast *a, int k)
-{
-    lm_rows *rows = &a->fit[k]->rows;
-
-    take_lane(a->m, a->fvec, k, rows->fvec);
-    for (int j = 0; j < a->n; j++)
-        take_lane(a->m, column_of_all(a, j), k, rows->fjac + j * (size_t)rows->ldfjac);
 }
 
 void lm_take_residuals_abreast(lm_abreast *a, const double *f, const double *y,
@@ -235,20 +306,12 @@ static double norm_alone(const lm_abreast *a, int k)
     return lm_rows_norm(rows, rows->work_m);
 }
 
-/* Those of the lanes whose rows are added up in any order, not in MINPACK's */
-static unsigned free_lanes(const lm_abreast *a, unsigned lanes)
-{
-    for (int k = 0; k < LANES; k++)
-        if (has_lane(lanes, k) && a->fit[k]->rows.path != FREE)
-            lanes &= ~(1u << k);
-    return lanes;
-}
-
-void lm_norms_abreast(lm_abreast *a, unsigned lanes)
+/* Their sums of squares are added up in any order, or in MINPACK's. */
+void lm_norms_abreast(lm_abreast *a)
 {
     double square[LANES], in_order[LANES];
     const steps_abreast *steps = a->steps;
-    unsigned usual = 0, freely = free_lanes(a, lanes);
+    unsigned lanes = a->asks[LM_RESIDUALS], usual = 0, freely = lanes & ~steps->in_order;
 
     if (freely != 0)
         a->kernels->abreast_squares(a->m, a->trial, square);
@@ -265,77 +328,125 @@ void lm_norms_abreast(lm_abreast *a, unsigned lanes)
             norm = sqrt(square[k]);
         else
             norm = norm_alone(a, k);
-        a->fit[k]->state.fnorm_trial = steps->fnorm_trial[k] = norm;
+        steps->fnorm_trial[k] = norm;
     }
-}
-
-void lm_accept_abreast(lm_abreast *a, unsigned lanes)
-{
-    double *before = a->fvec;
-
-    a->fvec = a->trial;
-    a->trial = before;
-    for (int k = 0; k < LANES; k++)
-        if (a->fit[k] != NULL && !has_lane(lanes, k)) /* these stay */
-            for (int i = 0; i < a->m; i++)
-                a->fvec[i * LANES + k] = before[i * LANES + k];
 }
 
 /* --- Differences ------------------------------------------------------------------- */
 
-void lm_take_point_abreast(lm_abreast *a, int j, const double *h, const double *f,
-                           const double *y, const double *w)
-{
-    a->kernels->abreast_difference(a->m, f, y, w, a->fvec, h, column_of_all(a, j));
-}
-
-/* Of the watch that longer_steps.f90 keeps */
+/* Columns of the watch that lm/longer_steps.f90 keeps */
 enum { KEPT = 2, LEAST = 3 };
 
-unsigned lm_clear_abreast(const lm_abreast *a, unsigned lanes)
+/* The steps of a fit with bounds */
+static void first_points_alone(const lm_abreast *a, int k)
 {
-    double h[LM_MOST_ABREAST * LANES], least[LM_MOST_ABREAST * LANES], rounding = 0;
-    unsigned watched = 0;
+    lm_fit *fit = a->fit[k];
+    const lm_differences *d = &fit->differences;
+    steps_abreast *s = a->steps;
 
-    for (int k = 0; k < LANES; k++) {
-        if (!has_lane(lanes, k))
-            continue;
-        const lm_differences *d = &a->fit[k]->differences;
-        if (!d->watching)
-            continue;
-        watched |= 1u << k;
-        rounding = d->rounding;
-        fill_lane(a->n, d->h, k, h);
-        fill_lane(a->n, d->watch + LEAST * a->n, k, least);
-        for (int j = 0; j < a->n; j++)
-            if (d->watch[KEPT * a->n + j] > 0)
-                lanes &= ~(1u << k);
+    lm_first_points(fit);
+    if (d->watching)
+        s->watched |= 1u << k;
+    fill_lane(a->n, d->watch + LEAST * a->n, k, s->watch + LEAST * a->n * LANES);
+    for (int j = 0; j < a->n; j++) {
+        int is_fixed = d->h[j] == 0;
+        if (!is_fixed)
+            lm_move_to(fit, j);
+        s->h[j * LANES + k] = is_fixed ? 1 : d->h[j];
+        s->moved_x[j * LANES + k] = is_fixed ? fit->state.x[j] : fit->state.x_trial[j];
+        if (d->watching && d->watch[KEPT * a->n + j] > 0)
+            s->kept |= 1u << k;
     }
-    if (watched == 0)
-        return lanes;
-    return lanes
-           & (~watched
-              | a->kernels->abreast_clear(a->m, a->n, a->fjac, a->fvec, a->x, h, least,
-                                          rounding));
+}
+
+void lm_first_points_abreast(lm_abreast *a)
+{
+    steps_abreast *s = a->steps;
+    unsigned lanes = a->asks[LM_LINEARIZE];
+
+    if (s->in_lanes) {
+        a->kernels->abreast_first_points(s, lanes);
+        return;
+    }
+    s->watched = s->kept = 0;
+    for (int k = 0; k < LANES; k++)
+        if (has_lane(lanes, k))
+            first_points_alone(a, k);
+}
+
+void lm_take_point_abreast(lm_abreast *a, int j, const double *f, const double *y,
+                           const double *w)
+{
+    const steps_abreast *s = a->steps;
+
+    a->kernels->abreast_difference(a->m, f, y, w, a->fvec, s->h + j * LANES,
+                                   column_of_all(a, j));
+}
+
+unsigned lm_unclear_abreast(const lm_abreast *a)
+{
+    const steps_abreast *s = a->steps;
+
+    if (s->watched == 0)
+        return 0;
+    return (s->watched
+            & ~a->kernels->abreast_clear(a->m, a->n, a->fjac, a->fvec, a->x, s->h,
+                                         s->watch + LEAST * a->n * LANES, s->rounding))
+           | s->kept;
+}
+
+/* The points of fit k, as lm_first_points leaves them */
+static void take_points(const lm_abreast *a, int k)
+{
+    lm_fit *fit = a->fit[k];
+    lm_differences *d = &fit->differences;
+    const steps_abreast *s = a->steps;
+
+    take_lane(a->n, s->h, k, d->h);
+    take_lane(4 * a->n, s->watch, k, d->watch);
+    memcpy(fit->state.x_trial, fit->state.x, (size_t)a->n * sizeof(double));
+    d->only = d->gathered = 0;
+    d->tries = d->moved = -1;
+    d->watching = 1;
 }
 
 /* --- Factors ----------------------------------------------------------------------- */
 
-void lm_linearize_lane(lm_abreast *a, int k)
+/* The rows of fit k to its own arrays, and what lm_linearize needs of its state */
+static void take_rows(const lm_abreast *a, int k)
+{
+    lm_rows *rows = &a->fit[k]->rows;
+
+    take_state(a, k);
+    take_lane(a->m, a->fvec, k, rows->fvec);
+    for (int j = 0; j < a->n; j++)
+        take_lane(a->m, column_of_all(a, j), k, rows->fjac + j * (size_t)rows->ldfjac);
+}
+
+static void factor_alone(lm_abreast *a, int k)
 {
     lm_linearize(a->fit[k]); /* which may find fnorm in another order */
-    ((steps_abreast *)a->steps)->fnorm[k] = a->fit[k]->state.fnorm;
-    if (steps_abreast_too(&a->fit[k]->state))
+    note_path(a->steps, a->fit[k], k);
+    fill_state(a, k);
+    if (((steps_abreast *)a->steps)->in_lanes)
         fill_factors(a, k);
 }
 
-static void factor_alone(lm_abreast *a, unsigned lanes)
+void lm_begin_alone(lm_abreast *a, int k)
 {
-    for (int k = 0; k < LANES; k++)
-        if (has_lane(lanes, k)) {
-            lm_copy_rows_of_lane(a, k);
-            lm_linearize_lane(a, k);
-        }
+    take_rows(a, k);
+    if (((steps_abreast *)a->steps)->in_lanes)
+        take_points(a, k);
+}
+
+void lm_end_alone(lm_abreast *a, int k)
+{
+    const lm_differences *d = &a->fit[k]->differences;
+    const steps_abreast *s = a->steps;
+
+    if (s->in_lanes)
+        fill_lane(4 * a->n, d->watch, k, s->watch);
+    factor_alone(a, k);
 }
 
 /* By the normal equations: those of the lanes where that does. */
@@ -347,9 +458,6 @@ static unsigned factor_freely(lm_abreast *a, unsigned lanes)
         column[j] = column_of_all(a, j);
     column[a->n] = a->fvec;
     a->kernels->abreast_products(a->m, a->n, column, a->scratch);
-    for (int k = 0; k < LANES; k++)
-        if (has_lane(lanes, k) && a->fit[k]->rows.dependent)
-            lanes &= ~(1u << k);
     return a->kernels->abreast_factor_products(a->steps, a->scratch, lanes);
 }
 
@@ -385,143 +493,100 @@ static unsigned factor_in_order(lm_abreast *a, unsigned lanes)
 
 void lm_linearize_abreast(lm_abreast *a, unsigned lanes)
 {
-    unsigned freely = free_lanes(a, lanes), in_order = lanes & ~freely, done = 0;
+    const steps_abreast *s = a->steps;
+    unsigned in_order = lanes & s->in_order, freely = lanes & ~s->in_order, done = 0;
 
     if (freely != 0)
-        done |= factor_freely(a, freely);
+        done |= factor_freely(a, freely & ~s->dependent);
     if (in_order != 0)
         done |= factor_in_order(a, in_order);
-    for (int k = 0; k < LANES; k++)
-        if (has_lane(lanes, k)) {
-            a->fit[k]->rows.signs_open = 0;
-            if (has_lane(done, k) && !steps_abreast_too(&a->fit[k]->state))
-                take_factors(a, k);
+    for (int k = 0; k < LANES; k++) {
+        if (has_lane(done, k) && !s->in_lanes)
+            take_factors(a, k);
+        if (has_lane(lanes & ~done, k)) {
+            take_rows(a, k);
+            factor_alone(a, k);
         }
-    factor_alone(a, lanes & ~done);
+    }
 }
 
 /* --- Steps ------------------------------------------------------------------------- */
 
-/* A step that is not for the lanes. */
-static void step_alone(lm_abreast *a, int k)
-{
-    take_state(a, k);
-    lm_step(&a->fit[k]->state);
-    fill_state(a, k);
-}
-
 /* verdict of judge.f90 */
-static int verdict(const lm_state *s, double actred, double prered, double ratio,
-                   double gnorm)
+static int verdict(const steps_abreast *s, int k)
 {
-    double most = fabs(actred) > prered ? fabs(actred) : prered;
-    int info = 0, is_good = 0.5 * ratio <= 1;
+    double actred = fabs(s->actred[k]), prered = s->prered[k];
+    double most = actred > prered ? actred : prered;
+    int info = 0, is_good = 0.5 * s->ratio[k] <= 1;
 
     if (most <= s->ftol && is_good)
         info = LM_FTOL;
-    if (s->delta <= s->xtol * s->xnorm)
+    if (s->delta[k] <= s->xtol * s->xnorm[k])
         info = info == LM_FTOL ? LM_FTOL_XTOL : LM_XTOL;
     if (info != 0)
         return info;
-    if (s->nfev >= s->maxfev)
+    if (s->nfev[k] >= s->maxfev)
         info = LM_MAXFEV;
     if (most <= EPSMCH && is_good)
         info = LM_FTOL_TOO_SMALL;
-    if (s->delta <= EPSMCH * s->xnorm)
+    if (s->delta[k] <= EPSMCH * s->xnorm[k])
         info = LM_XTOL_TOO_SMALL;
-    if (gnorm <= EPSMCH)
+    if (s->gnorm[k] <= EPSMCH)
         info = LM_GTOL_TOO_SMALL;
     return info;
 }
 
-/* The judgements of trial points. Returns the lanes that take another step from where
- * they are. */
-static unsigned judge(lm_abreast *a, unsigned lanes, steps_abreast *steps)
+/* fvec := trial, of the fits that have moved. */
+static void accept(lm_abreast *a, unsigned moved)
 {
-    unsigned usual = a->kernels->abreast_judge(steps, lanes), again = 0;
+    double *before = a->fvec;
 
-    for (int k = 0; k < LANES; k++) {
-        if (!has_lane(usual, k))
-            continue;
-        lm_state *s = &a->fit[k]->state;
-        s->request = LM_DONE;
-        s->moved = steps->moved[k] != 0;
-        s->trusted = fabs(steps->ratio[k] - 1) <= 0.001;
-        s->delta = steps->delta[k];
-        if (s->moved) {
-            take_lane(a->n, a->x, k, s->x);
-            s->fnorm = steps->fnorm[k] = s->fnorm_trial;
-            s->xnorm = steps->xnorm[k];
-            s->lowered = steps->actred[k];
-            steps->iter[k] = ++s->iter;
-        }
-        s->info = verdict(s, steps->actred[k], steps->prered[k], steps->ratio[k],
-                          steps->gnorm[k]);
-        if (s->info != LM_BAD_INPUT) {
-            s->stage = LM_STAGE_ENDED;
-        } else if (s->moved) {
-            s->request = LM_LINEARIZE;
-            s->stage = LM_STAGE_LINEARIZED;
-        } else {
-            s->stage = LM_STAGE_PROPOSE;
-            again |= 1u << k;
-        }
+    if (moved == 0)
+        return;
+    a->fvec = a->trial;
+    a->trial = before;
+    for (int k = 0; k < LANES; k++)
+        if (a->fit[k] != NULL && !has_lane(moved, k)) /* these stay */
+            for (int i = 0; i < a->m; i++)
+                a->fvec[i * LANES + k] = before[i * LANES + k];
+}
+
+void lm_judge_abreast(lm_abreast *a)
+{
+    steps_abreast *s = a->steps;
+    unsigned lanes = a->asks[LM_RESIDUALS], tried = s->in_lanes ? lanes & ~s->first : 0;
+    unsigned usual = 0, moved = 0;
+
+    a->asks[LM_RESIDUALS] = 0;
+    if (tried != 0) {
+        usual = a->kernels->abreast_judge(s, tried);
+        moved = s->moved;
+        s->rejected = usual & ~(moved | s->ended);
+        a->asks[LM_LINEARIZE] |= moved & ~s->ended;
+        a->asks[LM_DONE] |= s->ended;
     }
+    for (int k = 0; k < LANES; k++) {
+        if (has_lane(usual & s->ended, k))
+            a->fit[k]->state.info = verdict(s, k);
+        if (has_lane(lanes & ~usual, k)
+            && step_alone(
+                a, k, has_lane(s->first, k) ? LM_STAGE_FIRST_RESIDUALS : LM_STAGE_TRIED))
+            moved |= 1u << k;
+    }
+    s->first = 0;
+    accept(a, moved);
+}
+
+void lm_propose_abreast(lm_abreast *a)
+{
+    steps_abreast *s = a->steps;
+    unsigned tests = a->asks[LM_LINEARIZE], lanes = tests | s->rejected, usual = 0;
+
+    a->asks[LM_LINEARIZE] = s->rejected = 0;
+    if (s->in_lanes && lanes != 0)
+        usual = a->kernels->abreast_propose(s, lanes, tests);
+    a->asks[LM_RESIDUALS] |= usual;
     for (int k = 0; k < LANES; k++)
         if (has_lane(lanes & ~usual, k))
-            step_alone(a, k);
-    return again;
-}
-
-static void propose(lm_abreast *a, unsigned lanes, unsigned tests, steps_abreast *steps)
-{
-    unsigned usual = a->kernels->abreast_propose(steps, lanes, tests);
-
-    for (int k = 0; k < LANES; k++) {
-        if (!has_lane(lanes, k))
-            continue;
-        lm_state *s = &a->fit[k]->state;
-        if (has_lane(usual, k)) {
-            s->moved = 0;
-            s->info = LM_BAD_INPUT;
-            s->nfev++;
-            s->request = LM_RESIDUALS;
-            s->stage = LM_STAGE_TRIED;
-        } else {
-            step_alone(a, k);
-        }
-    }
-}
-
-/* The lanes whose fits are at this stage */
-static unsigned lanes_at(const lm_abreast *a, unsigned lanes, int stage)
-{
-    for (int k = 0; k < LANES; k++)
-        if (has_lane(lanes, k) && a->fit[k]->state.stage != stage)
-            lanes &= ~(1u << k);
-    return lanes;
-}
-
-void lm_step_abreast(lm_abreast *a, unsigned lanes)
-{
-    unsigned tried = 0, linearized = 0;
-    steps_abreast *steps = a->steps;
-
-    for (int k = 0; k < LANES; k++)
-        if (has_lane(lanes, k) && steps_abreast_too(&a->fit[k]->state)) {
-            tried = lanes_at(a, lanes, LM_STAGE_TRIED);
-            linearized = lanes_at(a, lanes, LM_STAGE_LINEARIZED);
-        }
-    for (int k = 0; k < LANES; k++)
-        if (has_lane(lanes & ~(tried | linearized), k)) {
-            lm_state *s = &a->fit[k]->state;
-            lm_step(s);
-            fill_lane(a->n, s->x, k, a->x);
-            fill_lane(a->n, s->x_trial, k, a->x_trial);
-            steps->fnorm[k] = s->fnorm;
-        }
-    if (tried != 0)
-        linearized |= judge(a, tried, steps);
-    if (linearized != 0)
-        propose(a, linearized, lanes_at(a, linearized, LM_STAGE_LINEARIZED), steps);
+            step_alone(a, k, has_lane(tests, k) ? LM_STAGE_LINEARIZED : LM_STAGE_PROPOSE);
 }

@@ -319,18 +319,21 @@ void lm_finish(lm_fit *fit);
 /* Eight small fits side by side: number i of fit k is at [8 i + k]. Each has the bits
  * that it has alone. Each is an lm_fit with arrays of its own; all have the same m, n and
  * options. Fits take turns in a lane: lm_enter_lane starts one, and its driver answers
- * its requests with those that ask for the same, which are the set `lanes`, fit k by bit
- * k, until the request is LM_DONE. Then the fit leaves. lm_finish is not for them. */
+ * its requests with those that ask for the same, which are a set of lanes, fit k by bit
+ * k, until the fit is done. Then it leaves, and its record is filled; njev is not
+ * counted, and lm_finish is not for it. */
 enum { LM_ABREAST = 8, LM_MOST_ABREAST = 16 };
 
 typedef struct lm_abreast {
     int m, n; /* of each fit; n is at most LM_MOST_ABREAST */
     const lm_kernels *kernels;
-    lm_fit *fit[LM_ABREAST]; /* NULL: this lane is empty */
+    lm_fit *fit[LM_ABREAST];         /* NULL: this lane is empty */
+    unsigned asks[LM_LINEARIZE + 1]; /* the lanes whose fits ask for this lm_request */
 
     /* The arrays: see lm_lay_out_abreast. */
     double *x;       /* (8, n) the best points so far */
     double *x_trial; /* (8, n) where the residuals are wanted */
+    double *moved_x; /* (8, n) x, where each parameter has moved for its difference */
     double *fvec;    /* (8, m) the residuals at x */
     double *trial;   /* (8, m) those that were evaluated last */
     double *fjac;    /* (8, m, n) the Jacobian at x */
@@ -349,32 +352,38 @@ size_t lm_lay_out_abreast(lm_abreast *a, void *memory);
 void lm_enter_lane(lm_abreast *a, int k, lm_fit *fit);
 void lm_leave_lane(lm_abreast *a, int k);
 
-/* Advance fits, as lm_step does. */
-void lm_step_abreast(lm_abreast *a, unsigned lanes);
+/* A round, of all fits that have not ended: answer LM_RESIDUALS by the next two and
+ * lm_judge_abreast, then LM_LINEARIZE by lm_linearize_abreast and lm_propose_abreast. */
 
 /* trial := (f - y) w; y and w may be NULL. f, y and w are (8, m). */
 void lm_take_residuals_abreast(lm_abreast *a, const double *f, const double *y,
                                const double *w);
 
-/* Set fnorm_trial to the norm of the residuals in trial. */
-void lm_norms_abreast(lm_abreast *a, unsigned lanes);
+/* Find the norms of the residuals in trial. */
+void lm_norms_abreast(lm_abreast *a);
 
-/* fvec := trial, of the fits that have moved. fvec and trial may change places. */
-void lm_accept_abreast(lm_abreast *a, unsigned lanes);
+/* Go on from there where that is better: fvec := trial, and fvec and trial may change
+ * places. */
+void lm_judge_abreast(lm_abreast *a);
 
-/* Column j of all Jacobians, from the residuals (f - y) w at the points that move
- * parameter j by h(8). */
-void lm_take_point_abreast(lm_abreast *a, int j, const double *h, const double *f,
-                           const double *y, const double *w);
+/* Take the next step, where a fit is linearized or its last step was none. */
+void lm_propose_abreast(lm_abreast *a);
 
-/* Those of the lanes whose fits, all columns being there, need no more points. For
- * another its driver has its rows copied to its own arrays, evaluates the points as
- * lm_more_points wants it, and calls lm_linearize_lane. */
-unsigned lm_clear_abreast(const lm_abreast *a, unsigned lanes);
-void lm_copy_rows_of_lane(const lm_abreast *a, int k);
-void lm_linearize_lane(lm_abreast *a, int k);
+/* The points of the differences: call lm_first_points_abreast; then, for each parameter
+ * j, evaluate at x with the numbers j of moved_x in the place of its own, and call
+ * lm_take_point_abreast with these f, for the residuals (f - y) w. */
+void lm_first_points_abreast(lm_abreast *a);
+void lm_take_point_abreast(lm_abreast *a, int j, const double *f, const double *y,
+                           const double *w);
 
-/* The answer to LM_LINEARIZE from fjac and fvec. */
+/* Those of the fits that need more points. The driver calls lm_begin_alone, evaluates the
+ * points of this fit as lm_more_points wants it, and calls lm_end_alone, which
+ * linearizes it. */
+unsigned lm_unclear_abreast(const lm_abreast *a);
+void lm_begin_alone(lm_abreast *a, int k);
+void lm_end_alone(lm_abreast *a, int k);
+
+/* Linearize these fits, from fjac and fvec. */
 void lm_linearize_abreast(lm_abreast *a, unsigned lanes);
 
 /* For drivers: to(8, m) := m times these eight numbers. */

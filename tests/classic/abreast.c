@@ -192,15 +192,6 @@ typedef struct {
     double *f, *y, *w;
 } driver;
 
-static unsigned lanes_that_ask(const driver *d, int request)
-{
-    unsigned lanes = 0;
-    for (int k = 0; k < LANES; k++)
-        if (d->rows.fit[k] != NULL && d->rows.fit[k]->state.request == request)
-            lanes |= 1u << k;
-    return lanes;
-}
-
 static void refill(driver *d, int k)
 {
     do {
@@ -217,7 +208,7 @@ static void refill(driver *d, int k)
         }
         set_start(&d->fits[k], d->own[k]);
         lm_enter_lane(&d->rows, k, &d->fits[k]);
-    } while (d->fits[k].state.request == LM_DONE);
+    } while (d->rows.asks[LM_DONE] >> k & 1);
 }
 
 /* The values of all fits at x(8, n); lanes that are empty have some too. */
@@ -247,41 +238,33 @@ static void differentiate(driver *d)
 }
 
 /* By differences: those that are not clear go on alone. */
-static unsigned difference(driver *d, unsigned lanes)
+static unsigned difference(driver *d)
 {
-    double moved[MOST * LANES], h[LANES];
+    double moved[MOST * LANES];
+    size_t all = (size_t)d->kind->n * LANES * sizeof(double);
 
-    for (int k = 0; k < LANES; k++)
-        if (lanes >> k & 1)
-            lm_first_points(&d->fits[k]);
+    lm_first_points_abreast(&d->rows);
     for (int j = 0; j < d->kind->n; j++) {
-        memcpy(moved, d->rows.x, (size_t)d->kind->n * LANES * sizeof(double));
-        for (int k = 0; k < LANES; k++) {
-            h[k] = 1;
-            if (!(lanes >> k & 1) || d->fits[k].differences.h[j] == 0)
-                continue;
-            lm_move_to(&d->fits[k], j);
-            h[k] = d->fits[k].differences.h[j];
-            moved[j * LANES + k] = d->fits[k].state.x_trial[j];
-        }
+        memcpy(moved, d->rows.x, all);
+        memcpy(moved + j * LANES, d->rows.moved_x + j * LANES, LANES * sizeof(double));
         evaluate(d, moved);
-        lm_take_point_abreast(&d->rows, j, h, d->f, d->y, d->w);
+        lm_take_point_abreast(&d->rows, j, d->f, d->y, d->w);
     }
-    unsigned clear = lm_clear_abreast(&d->rows, lanes);
+    unsigned unclear = lm_unclear_abreast(&d->rows);
     for (int k = 0; k < LANES; k++) {
         lm_fit *fit = &d->fits[k];
-        if (!((lanes & ~clear) >> k & 1))
+        if (!(unclear >> k & 1))
             continue;
-        lm_copy_rows_of_lane(&d->rows, k);
+        lm_begin_alone(&d->rows, k);
         while (lm_more_points(fit))
             for (int i = lm_next_point(fit, -1); i >= 0; i = lm_next_point(fit, i)) {
                 lm_move_to(fit, i);
                 residuals(d->own[k], fit, fit->state.x_trial);
                 lm_take_point(fit, i, fit->own_trial);
             }
-        lm_linearize_lane(&d->rows, k);
+        lm_end_alone(&d->rows, k);
     }
-    return clear;
+    return d->rows.asks[LM_LINEARIZE] & ~unclear;
 }
 
 static void run_abreast(const kind *k, problem *problems, int count)
@@ -305,30 +288,22 @@ static void run_abreast(const kind *k, problem *problems, int count)
             abort();
         refill(d, i);
     }
-    for (unsigned lanes; (lanes = lanes_that_ask(d, LM_RESIDUALS)) != 0;) {
+    while (d->rows.asks[LM_RESIDUALS] != 0) {
         evaluate(d, d->rows.x_trial);
         lm_take_residuals_abreast(&d->rows, d->f, d->y, d->w);
-        lm_norms_abreast(&d->rows, lanes);
-        lm_step_abreast(&d->rows, lanes);
-        unsigned moved = 0;
-        for (int i = 0; i < LANES; i++)
-            if (lanes >> i & 1 && d->fits[i].state.moved)
-                moved |= 1u << i;
-        if (moved != 0)
-            lm_accept_abreast(&d->rows, moved);
-        lanes = lanes_that_ask(d, LM_LINEARIZE);
+        lm_norms_abreast(&d->rows);
+        lm_judge_abreast(&d->rows);
+        unsigned lanes = d->rows.asks[LM_LINEARIZE];
         if (lanes != 0) {
-            unsigned here = lanes;
             if (k->options & EXACT)
                 differentiate(d);
             else
-                here = difference(d, lanes);
-            lm_linearize_abreast(&d->rows, here);
-            lm_step_abreast(&d->rows, lanes);
+                lanes = difference(d);
+            lm_linearize_abreast(&d->rows, lanes);
         }
-        lanes = lanes_that_ask(d, LM_DONE);
+        lm_propose_abreast(&d->rows);
         for (int i = 0; i < LANES; i++)
-            if (lanes >> i & 1)
+            if (d->rows.asks[LM_DONE] >> i & 1)
                 refill(d, i);
     }
 }

@@ -1,11 +1,11 @@
 /* The algorithm for eight fits abreast, a fit in each lane of the registers.
  *
- * These are factor_products of rows/normal_equations.c, gradient.f90, propose.f90,
- * lmpar.f90, qrsolv.f90 and judge.f90, with the same operations in the same order, where
- * there are no bounds and D follows the columns of J. A lane in which something is
- * unusual (a zero or a NaN where there should be none, numbers whose norm needs scaling)
- * is not in the mask that is returned, nothing of it has been changed, and its fit takes
- * this step alone. */
+ * These are factor_products of rows/normal_equations.c, points.f90, gradient.f90,
+ * propose.f90, lmpar.f90, qrsolv.f90 and judge.f90, with the same operations in the same
+ * order, where there are no bounds and D follows the columns of J. A lane in which
+ * something is unusual (a zero or a NaN where there should be none, numbers whose norm
+ * needs scaling) is not in the mask that is returned, nothing of it has been changed, and
+ * its fit takes this step alone. */
 #include <math.h>
 #include <string.h>
 
@@ -20,6 +20,12 @@ enum { MOST_ITERATIONS = 10 };
 #define DWARF 2.22507385852e-308
 /* no_change of scale.f90 */
 #define NO_CHANGE 1e-6
+/* much, noise, nearly_zero, clear and longer of longer_steps.f90 */
+#define MUCH 8.0
+#define NOISE 4.0
+#define NEARLY_ZERO 0x1p-14
+#define CLEAR 1024.0
+#define LONGER 4.0
 
 INLINE part larger(part a, part b)
 {
@@ -87,6 +93,77 @@ INLINE void give(int n, const part *from, mask lanes, double *to, int e)
 {
     for (int i = 0; i < n; i++)
         put(to + e * WIDTH, i, choose(lanes, from[i], at(to + e * WIDTH, i)));
+}
+
+/* One number of the lanes of part e, and back */
+INLINE part number(const double *x, int e)
+{
+    return at(x + e * WIDTH, 0);
+}
+
+INLINE void set(double *x, int e, mask lanes, part value)
+{
+    give(1, &value, lanes, x, e);
+}
+
+/* --- The points of the differences -------------------------------------------------- */
+
+/* As start_watch and keep_steps have it, for the steps that minpacks_steps has found */
+INLINE void first_points_part(const steps_abreast *s, int e, mask lanes, mask *watched,
+                              mask *kept)
+{
+    int n = s->n;
+    mask first = equal(number(s->iter, e), all(1)), watching = first;
+    double *largest = s->watch, *looked_at = largest + n * LANES;
+    double *keeps = looked_at + n * LANES, *least = keeps + n * LANES;
+
+    for (int j = 0; j < n; j++) {
+        int o = j * LANES;
+        part size = size_of(number(s->x + o, e));
+        part most = choose(first, all(0), number(largest + o, e));
+        part before = choose(first, all(0), number(looked_at + o, e));
+        part step = choose(first, all(0), number(keeps + o, e));
+        mask has_grown = greater(size, MUCH * before);
+        step = choose(has_grown, all(0), step);
+        watching |= has_grown | less(MUCH * size, before) | greater(step, all(0));
+        set(largest + o, e, lanes, choose(greater(size, most), size, most));
+        set(looked_at + o, e, lanes, before);
+        set(keeps + o, e, lanes, step);
+    }
+    watching &= lanes;
+    *watched = watching;
+    *kept = watching & ~watching;
+    for (int j = 0; j < n; j++) {
+        int o = j * LANES;
+        part x = number(s->x + o, e), size = size_of(x), h = s->relative[j] * size;
+        h = choose(equal(h, all(0)), all(s->relative[j]), h);
+        if (set_of(watching) != 0) {
+            part step = number(keeps + o, e);
+            mask is_small = less(size, NEARLY_ZERO * number(largest + o, e));
+            set(looked_at + o, e, watching, size);
+            set(least + o, e, watching,
+                choose(is_small, all(CLEAR * s->rounding), all(NOISE * s->rounding)));
+            step = choose(at_least(LONGER * h, step), all(0), step);
+            set(keeps + o, e, watching, step);
+            h = choose(watching & greater(step, h), step, h);
+            *kept |= watching & greater(step, all(0));
+        }
+        set(s->h + o, e, lanes, h);
+        set(s->moved_x + o, e, lanes, x + h);
+    }
+    set(s->nfev, e, lanes, number(s->nfev, e) + s->counted);
+    set(s->points, e, lanes, number(s->points, e) + n);
+}
+
+void KERNEL(abreast_first_points)(steps_abreast *s, unsigned lanes)
+{
+    s->watched = s->kept = 0;
+    for (int e = 0; e < PARTS; e++) {
+        mask watched, kept;
+        first_points_part(s, e, lanes_of(lanes, e), &watched, &kept);
+        s->watched |= set_of(watched) << (e * WIDTH);
+        s->kept |= set_of(kept) << (e * WIDTH);
+    }
 }
 
 /* --- R by the normal equations ----------------------------------------------------- */
@@ -171,7 +248,7 @@ unsigned KERNEL(abreast_factor_products)(const steps_abreast *s, const double *g
         for (int k = 0; k <= n; k++)
             for (int i = 0; i <= k; i++)
                 own[i][k] = own[k][i] = at(g + e * WIDTH, i + k * (n + 1));
-        part fnorm = at(s->fnorm + e * WIDTH, 0);
+        part fnorm = number(s->fnorm, e);
         mask ok = lanes_of(lanes, e) & (equal(fnorm, all(0)) | is_within_range(fnorm));
         usual |= set_of(factor_part(s, n, own, e, ok)) << (e * WIDTH);
     }
@@ -431,10 +508,10 @@ INLINE mask propose_part(const steps_abreast *s, int n, int e, mask lanes, mask 
 {
     factors_of_part f;
     part acnorm[MOST], x[MOST], p[MOST], dp[MOST], x_trial[MOST];
-    part fnorm = at(s->fnorm + e * WIDTH, 0), xnorm = at(s->xnorm + e * WIDTH, 0);
-    part delta = at(s->delta + e * WIDTH, 0), par = at(s->par + e * WIDTH, 0);
-    part gnorm = at(s->gnorm + e * WIDTH, 0);
-    mask first = equal(at(s->iter + e * WIDTH, 0), all(1)), usual = lanes;
+    part fnorm = number(s->fnorm, e), xnorm = number(s->xnorm, e);
+    part delta = number(s->delta, e), par = number(s->par, e);
+    part gnorm = number(s->gnorm, e);
+    mask first = equal(number(s->iter, e), all(1)), usual = lanes;
 
     take_factors(s, n, e, &f);
     take(n, s->acnorm, e, acnorm);
@@ -464,11 +541,12 @@ INLINE mask propose_part(const steps_abreast *s, int n, int e, mask lanes, mask 
     give(n, f.diag, usual, s->diag, e);
     give(n, p, usual, s->step, e);
     give(n, x_trial, usual, s->x_trial, e);
-    give(1, &xnorm, usual, s->xnorm, e);
-    give(1, &delta, usual, s->delta, e);
-    give(1, &par, usual, s->par, e);
-    give(1, &gnorm, usual, s->gnorm, e);
-    give(1, &pnorm, usual, s->pnorm, e);
+    set(s->xnorm, e, usual, xnorm);
+    set(s->delta, e, usual, delta);
+    set(s->par, e, usual, par);
+    set(s->gnorm, e, usual, gnorm);
+    set(s->pnorm, e, usual, pnorm);
+    set(s->nfev, e, usual, number(s->nfev, e) + 1);
     return usual;
 }
 
@@ -502,14 +580,23 @@ unsigned KERNEL(abreast_propose)(const steps_abreast *s, unsigned lanes, unsigne
 
 /* --- Its judgement ---------------------------------------------------------------- */
 
-INLINE mask judge_part(const steps_abreast *s, int e, mask lanes)
+/* Whether both reductions are this small. */
+INLINE mask are_within(double tolerance, part actred, part prered, part ratio)
+{
+    return at_most(size_of(actred), all(tolerance)) & at_most(prered, all(tolerance))
+           & at_most(0.5 * ratio, all(1));
+}
+
+INLINE mask judge_part(const steps_abreast *s, int e, mask lanes, mask *moved,
+                       mask *ended)
 {
     int n = s->n;
     factors_of_part f;
     part x[MOST], x_trial[MOST], step[MOST], pivoted[MOST], rp[MOST], dx[MOST];
-    part fnorm = at(s->fnorm + e * WIDTH, 0), trial = at(s->fnorm_trial + e * WIDTH, 0);
-    part delta = at(s->delta + e * WIDTH, 0), par = at(s->par + e * WIDTH, 0);
-    part pnorm = at(s->pnorm + e * WIDTH, 0);
+    part fnorm = number(s->fnorm, e), trial = number(s->fnorm_trial, e);
+    part delta = number(s->delta, e), par = number(s->par, e);
+    part pnorm = number(s->pnorm, e), xnorm = number(s->xnorm, e);
+    part iter = number(s->iter, e);
     mask usual = lanes & is_positive(fnorm) & at_most(trial, all(DBL_MAX));
 
     take_factors(s, n, e, &f);
@@ -540,31 +627,51 @@ INLINE mask judge_part(const steps_abreast *s, int e, mask lanes)
     delta = choose(grows, pnorm / 0.5, choose(good, delta, shrunk));
     par = choose(grows, 0.5 * par, choose(good, par, par / shrink));
 
-    mask moved = at_least(ratio, all(0.0001)), seen = every_lane();
+    /* The trial point */
+    mask is_better = at_least(ratio, all(0.0001)), seen = every_lane();
     for (int j = 0; j < n; j++)
         dx[j] = f.diag[j] * x_trial[j];
-    part length = norm_of(n, dx, &seen);
-    usual &= seen | ~moved;
-    /* Where the first step fails, D may have to be set anew. */
-    usual &= moved | greater(at(s->iter + e * WIDTH, 0), all(1));
-    give(n, x_trial, usual & moved, s->x, e);
-    give(1, &length, usual & moved, s->xnorm, e);
-    part is_moved = choose(moved, all(1), all(0));
-    give(1, &is_moved, usual, s->moved, e);
-    give(1, &delta, usual, s->delta, e);
-    give(1, &par, usual, s->par, e);
-    give(1, &actred, usual, s->actred, e);
-    give(1, &prered, usual, s->prered, e);
-    give(1, &ratio, usual, s->ratio, e);
+    xnorm = choose(is_better, norm_of(n, dx, &seen), xnorm);
+    usual &= seen | ~is_better;
+
+    /* The end: verdict tells which. Where the first step fails and seems to be the last,
+     * D may have to be set anew. */
+    mask converged =
+        are_within(s->ftol, actred, prered, ratio) | at_most(delta, s->xtol * xnorm);
+    usual &= is_better | ~converged | greater(iter, all(1));
+    converged |= at_least(number(s->nfev, e), all(s->maxfev))
+                 | are_within(EPSMCH, actred, prered, ratio)
+                 | at_most(delta, EPSMCH * xnorm)
+                 | at_most(number(s->gnorm, e), all(EPSMCH));
+
+    *moved = usual & is_better;
+    *ended = usual & converged;
+    give(n, x_trial, *moved, s->x, e);
+    set(s->fnorm, e, *moved, trial);
+    set(s->xnorm, e, *moved, xnorm);
+    set(s->iter, e, *moved, iter + 1);
+    set(s->lowered, e, *moved, actred);
+    set(s->delta, e, usual, delta);
+    set(s->par, e, usual, par);
+    set(s->actred, e, usual, actred);
+    set(s->prered, e, usual, prered);
+    set(s->ratio, e, usual, ratio);
     return usual;
 }
 
-unsigned KERNEL(abreast_judge)(const steps_abreast *s, unsigned lanes)
+unsigned KERNEL(abreast_judge)(steps_abreast *s, unsigned lanes)
 {
     unsigned usual = 0;
 
-    for (int e = 0; e < PARTS; e++)
-        if (set_of(lanes_of(lanes, e)) != 0)
-            usual |= set_of(judge_part(s, e, lanes_of(lanes, e))) << (e * WIDTH);
+    s->moved = s->ended = 0;
+    for (int e = 0; e < PARTS; e++) {
+        mask moved, ended;
+        if (set_of(lanes_of(lanes, e)) == 0)
+            continue;
+        usual |= set_of(judge_part(s, e, lanes_of(lanes, e), &moved, &ended))
+                 << (e * WIDTH);
+        s->moved |= set_of(moved) << (e * WIDTH);
+        s->ended |= set_of(ended) << (e * WIDTH);
+    }
     return usual;
 }

@@ -98,16 +98,31 @@ typedef struct {
     double *ipvt;                  /* (n) */
 } factors_abreast;
 
-/* What the algorithm keeps of eight fits, in the same way; see lm/abreast_steps.c. The
- * members are those of lm_state, and the first ones are of all fits. */
+/* What the algorithm keeps of eight fits, in the same way; see lm/abreast_steps.c. Most
+ * members are those of lm_state and lm_differences. */
 typedef struct steps_abreast {
+    /* Of all fits */
     int n;
-    double factor, gtol;
-    double *x, *x_trial, *diag, *qtf, *acnorm, *step; /* (n) */
-    double *ipvt;                                     /* (n) */
-    double *r;                                        /* (n, n) */
-    double *fnorm, *fnorm_trial, *xnorm, *pnorm, *gnorm, *delta, *par, *iter;
-    double *moved, *actred, *prered, *ratio;
+    int in_lanes; /* 1: they take their steps in the lanes */
+    double factor, ftol, xtol, gtol, maxfev, rounding;
+    double counted; /* evaluations that nfev counts for differences at a point */
+    double relative[LM_MOST_ABREAST]; /* (n) steps of the differences for x_j = 1 */
+
+    /* Sets of lanes */
+    unsigned first;               /* they are at their start */
+    unsigned in_order, dependent; /* how their rows are added up */
+    unsigned moved, ended;        /* after a judgement: of those that are usual */
+    unsigned rejected;            /* they take another step from where they are */
+    unsigned watched, kept;       /* longer steps may be wanted, or have been */
+
+    /* One number of each fit, or n */
+    double *x, *x_trial, *moved_x, *diag, *qtf, *acnorm, *step, *ipvt;
+    double *r;     /* (n, n) */
+    double *h;     /* (n) */
+    double *watch; /* (n, 4) */
+    double *fnorm, *fnorm_trial, *xnorm, *pnorm, *gnorm, *delta, *par, *iter, *nfev;
+    double *points; /* differences.count */
+    double *lowered, *actred, *prered, *ratio;
 } steps_abreast;
 
 /* How the memory of lm_rows_scratch is divided. */
@@ -161,9 +176,10 @@ struct lm_kernels {
     unsigned (*abreast_factor_in_order)(const factors_abreast *f);
     unsigned (*abreast_factor_products)(const steps_abreast *s, const double *g,
                                         unsigned lanes);
+    void (*abreast_first_points)(steps_abreast *s, unsigned lanes);
     /* The next step; `tests`: lanes whose gradient is tested first. */
     unsigned (*abreast_propose)(const steps_abreast *s, unsigned lanes, unsigned tests);
-    unsigned (*abreast_judge)(const steps_abreast *s, unsigned lanes);
+    unsigned (*abreast_judge)(steps_abreast *s, unsigned lanes);
 };
 
 /* n up to a whole number of lanes */
@@ -229,8 +245,9 @@ void KERNEL(abreast_products)(int m, int n, const double *const *column, double 
 unsigned KERNEL(abreast_factor_in_order)(const factors_abreast *f);
 unsigned KERNEL(abreast_factor_products)(const steps_abreast *s, const double *g,
                                          unsigned lanes);
+void KERNEL(abreast_first_points)(steps_abreast *s, unsigned lanes);
 unsigned KERNEL(abreast_propose)(const steps_abreast *s, unsigned lanes, unsigned tests);
-unsigned KERNEL(abreast_judge)(const steps_abreast *s, unsigned lanes);
+unsigned KERNEL(abreast_judge)(steps_abreast *s, unsigned lanes);
 
 double minpack_reference_norm(int m, const double *x);
 void minpack_reference_factor(int m, int n, double *fjac, int ldfjac, int *ipvt,

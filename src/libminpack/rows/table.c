@@ -28,6 +28,7 @@ const lm_kernels KERNEL(kernels) = {
     .abreast_products = KERNEL(abreast_products),
     .abreast_factor_in_order = KERNEL(abreast_factor_in_order),
     .abreast_factor_products = KERNEL(abreast_factor_products),
+    .abreast_first_points = KERNEL(abreast_first_points),
     .abreast_propose = KERNEL(abreast_propose),
     .abreast_judge = KERNEL(abreast_judge),
 };
