@@ -40,9 +40,11 @@ typedef struct {
     PyUFuncGenericFunction loop;
     void *data; /* for the loop */
     int nargs;
-    int runs_for; /* FOR_VALUES and FOR_JACOBIAN */
-    int is_exact; /* its results are correctly rounded, or its alone: so they do not
-                     depend on how many numbers there are and where they lie */
+    int runs_for;    /* FOR_VALUES and FOR_JACOBIAN */
+    int is_exact;    /* its results are correctly rounded, or its alone: so they do not
+                        depend on how many numbers there are and where they lie */
+    char arithmetic; /* + - * or / of float64, by its two inputs or, as a square, by its
+                        one input twice; else 0 */
     int operands[MAX_ARGS];
     npy_intp steps[3 * 3]; /* of the arguments; matmul has those of its dimensions too */
     npy_intp terms;        /* of matmul, else 0 */

@@ -97,13 +97,14 @@ static int is_constant_scalar(const operand *o)
 }
 
 /* Mark the scalars that are needed in all rows: those of the result and, but for
- * constants, those that vectors are computed from. */
+ * constants and in arithmetic, those that vectors are computed from. */
 static void mark_written_out(const program *p, value *at)
 {
     const segment *s = p->segments;
 
     for (int i = s->value; i < s->end; i++)
-        for (int k = 0; k < p->instructions[i].nargs; k++) {
+        for (int k = 0; k < p->instructions[i].nargs && !p->instructions[i].arithmetic;
+             k++) {
             int number = p->instructions[i].operands[k];
             at[number].is_written_out = !is_constant_scalar(&p->operands[number]);
         }
@@ -312,12 +313,36 @@ static void run_scalar(const program_abreast *self, const instruction *i, uint64
     }
 }
 
+/* a + b and the like in all rows, where the numbers of a scalar are the same. */
+static void run_arithmetic(const program_abreast *self, const instruction *i,
+                           uint64_t moved)
+{
+    const program *p = self->program;
+    const double *from[2];
+    int steps[2];
+
+    for (int k = 0; k < 2; k++) {
+        int number = i->operands[i->nargs == 3 ? k : 0];
+        const value *v = value_of(self, number, moved);
+        int is_scalar = p->operands[number].is_scalar;
+        from[k] = (const double *)(is_scalar ? v->eight : v->rows);
+        steps[k] = is_scalar ? 0 : ABREAST;
+    }
+    lm_compute_abreast(self->kernels, i->arithmetic, p->m, from[0], steps[0], from[1],
+                       steps[1],
+                       (double *)value_of(self, i->operands[i->nargs - 1], moved)->rows);
+}
+
 static void run_rows(const program_abreast *self, const instruction *i, uint64_t moved)
 {
     const program *p = self->program;
     char *args[MAX_ARGS];
     npy_intp steps[MAX_ARGS];
 
+    if (i->arithmetic) {
+        run_arithmetic(self, i, moved);
+        return;
+    }
     for (int k = 0; k < i->nargs; k++) {
         const operand *o = &p->operands[i->operands[k]];
         int is_constant = is_constant_scalar(o);

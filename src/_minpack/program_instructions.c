@@ -169,6 +169,7 @@ static int add_instruction(program *p, PyObject *item, enum part part, const seg
     to->loop = l.function;
     to->data = l.data;
     to->is_exact = l.is_exact;
+    to->arithmetic = l.arithmetic;
     to->nargs = l.nin + l.nout;
     to->runs_for = part == IN_JAC ? 0 : FOR_VALUES;
     if ((l.is_matmul ? read_matmul(p, to, operands, s)

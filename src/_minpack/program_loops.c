@@ -112,6 +112,17 @@ static int is_exact(const char *name)
     return 0;
 }
 
+/* Of float64: which of these a ufunc is */
+static char arithmetic_of(const char *name)
+{
+    return strcmp(name, "add") == 0        ? '+'
+           : strcmp(name, "subtract") == 0 ? '-'
+           : strcmp(name, "multiply") == 0 ? '*'
+           : strcmp(name, "divide") == 0   ? '/'
+           : strcmp(name, "square") == 0   ? '*'
+                                           : 0;
+}
+
 /* --- Finding them ------------------------------------------------------------ */
 
 int size_of_type(char type)
@@ -188,6 +199,8 @@ static int find_in_ufunc(loop *self, PyUFuncObject *ufunc)
             self->function = ufunc->functions[i];
             self->data = ufunc->data != NULL ? ufunc->data[i] : NULL;
             self->is_exact = is_exact(ufunc->name);
+            if (strspn(self->types, "d") >= (size_t)nargs)
+                self->arithmetic = arithmetic_of(ufunc->name);
             return 0;
         }
     }

@@ -19,8 +19,9 @@ typedef struct {
     int nout;
     char types[MAX_ARGS]; /* of inputs and outputs; 'q' is 'l' here */
     int is_matmul;
-    int is_pow;   /* that of the C library */
-    int is_exact; /* see program.h */
+    int is_pow;      /* that of the C library */
+    int is_exact;    /* see program.h */
+    char arithmetic; /* see program.h */
 } loop;
 
 /* The loop of a ufunc, or of "cast", "select" or "pow", for types such as "dd->d": 0, or

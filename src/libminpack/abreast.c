@@ -296,6 +296,12 @@ void lm_repeat_abreast(const lm_kernels *kernels, int m, const double *eight, do
     kernels->abreast_repeat(m, eight, to);
 }
 
+void lm_compute_abreast(const lm_kernels *kernels, char op, int m, const double *a,
+                        int a_step, const double *b, int b_step, double *to)
+{
+    kernels->abreast_compute(op, m, a, a_step, b, b_step, to);
+}
+
 /* --- Norms ------------------------------------------------------------------------- */
 
 static double norm_alone(const lm_abreast *a, int k)

@@ -389,6 +389,11 @@ void lm_linearize_abreast(lm_abreast *a, unsigned lanes);
 /* For drivers: to(8, m) := m times these eight numbers. */
 void lm_repeat_abreast(const lm_kernels *kernels, int m, const double *eight, double *to);
 
+/* For drivers: to(8, m) := a op b, which is one of + - * and /. A step is 8, or 0 where
+ * all rows of the operand are the same eight numbers. */
+void lm_compute_abreast(const lm_kernels *kernels, char op, int m, const double *a,
+                        int a_step, const double *b, int b_step, double *to);
+
 /* --- Rows in pieces ---------------------------------------------------------------- */
 
 /* For drivers of lm_step whose rows are computed block by block, in threads, in files or

@@ -21,6 +21,40 @@ void KERNEL(abreast_repeat)(int m, const double *eight, double *to)
         store(to + (size_t)i * LANES, v);
 }
 
+/* to = a op b; a step is LANES, or 0 for numbers that are the same in all rows. */
+INLINE void compute(char op, int m, const double *a, int a_step, const double *b,
+                    int b_step, double *to)
+{
+    for (int i = 0; i < m; i++, a += a_step, b += b_step, to += LANES) {
+        lanes u = load(a), v = load(b);
+        for (int e = 0; e < PARTS; e++)
+            u.p[e] = op == '+'   ? u.p[e] + v.p[e]
+                     : op == '-' ? u.p[e] - v.p[e]
+                     : op == '*' ? u.p[e] * v.p[e]
+                                 : u.p[e] / v.p[e];
+        store(to, u);
+    }
+}
+
+void KERNEL(abreast_compute)(char op, int m, const double *a, int a_step, const double *b,
+                             int b_step, double *to)
+{
+    switch (op) {
+    case '+':
+        compute('+', m, a, a_step, b, b_step, to);
+        break;
+    case '-':
+        compute('-', m, a, a_step, b, b_step, to);
+        break;
+    case '*':
+        compute('*', m, a, a_step, b, b_step, to);
+        break;
+    case '/':
+        compute('/', m, a, a_step, b, b_step, to);
+        break;
+    }
+}
+
 /* --- Norms ----------------------------------------------------------------------- */
 
 /* As KERNEL(norm) adds them up: whole lanes in turn to even and odd sums, and the last
