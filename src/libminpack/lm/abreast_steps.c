@@ -177,6 +177,30 @@ INLINE void swap(mask moves, part *a, part *b)
     *b = choose(moves, before, *b);
 }
 
+/* The sum of products of the first j numbers of two columns, as any_dots adds it up */
+INLINE part dot_of(int j, part r[][MOST + 1], int a, int b)
+{
+    part even[LANES], odd[LANES];
+
+    switch (j) { /* without the partial sums that are 0 */
+    case 0:
+        return all(0);
+    case 1:
+        return r[0][a] * r[0][b];
+    case 2:
+        return r[0][a] * r[0][b] + r[1][a] * r[1][b];
+    case 3:
+        return (r[0][a] * r[0][b] + r[2][a] * r[2][b]) + r[1][a] * r[1][b];
+    }
+    for (int c = 0; c < LANES; c++)
+        even[c] = odd[c] = all(0);
+    for (int i = 0; i < j; i++)
+        (i < LANES ? even : odd)[i % LANES] += r[i][a] * r[i][b];
+    for (int c = 0; c < LANES; c++)
+        even[c] += odd[c];
+    return sum_of(even);
+}
+
 /* g (n + 1, n + 1): all of (J f)'(J f), its rows and columns in the order of R's */
 INLINE mask factor_part(const steps_abreast *s, int n, part g[][MOST + 1], int e,
                         mask usual)
@@ -212,16 +236,7 @@ INLINE mask factor_part(const steps_abreast *s, int n, part g[][MOST + 1], int e
         usual &= greater(left[j], LEAST_PART * g[j][j]);
         part diagonal = ROOT(left[j]), inverse = 1 / diagonal;
         for (int k = j + 1; k <= n; k++) {
-            /* The sum of products as any_dots has it */
-            part even[LANES], odd[LANES];
-            for (int c = 0; c < LANES; c++)
-                even[c] = odd[c] = all(0);
-            for (int i = 0; i < j; i++)
-                (i < LANES ? even : odd)[i % LANES] += r[i][j] * r[i][k];
-            for (int c = 0; c < LANES; c++)
-                even[c] += odd[c];
-            part dot = j > 0 ? sum_of(even) : all(0);
-            r[j][k] = (g[j][k] - dot) * inverse;
+            r[j][k] = (g[j][k] - dot_of(j, r, j, k)) * inverse;
             if (k < n)
                 left[k] -= r[j][k] * r[j][k];
         }
