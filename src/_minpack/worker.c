@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "abreast.h"
+#include "groups.h"
 #include "result.h"
 
 /* --- One fit, without the lock ---------------------------------------------- */
@@ -114,9 +115,7 @@ int worker_take_fit(worker *w, slot *own)
     return 1;
 }
 
-/* Ask for the next point of the differences after `point`, and for those that are taken
- * again: 0 where none is left. */
-static int ask_point(slot *own, int point)
+int worker_ask_point(slot *own, int point)
 {
     lm_fit *lm = &own->lm;
 
@@ -177,7 +176,7 @@ static int ask_jacobian(worker *w, slot *own)
         return 1;
     }
     lm_first_points(&own->lm);
-    return ask_point(own, -1);
+    return worker_ask_point(own, -1);
 }
 
 /* Whether a loss has to weigh the Jacobian at an x that the last step has moved to. */
@@ -224,10 +223,9 @@ static void advance(worker *w, slot *own)
     }
 }
 
-void use_residuals(worker *w, slot *own, const answer *a, int k)
+const double *worker_residuals(worker *w, const slot *own, const answer *a, int k)
 {
     batch *b = w->batch;
-    lm_fit *lm = &own->lm;
     const char *from = PyArray_BYTES(a->array) + k * a->strides[0];
     const double *f = (const double *)from;
 
@@ -236,10 +234,18 @@ void use_residuals(worker *w, slot *own, const answer *a, int k)
             w->row[j] = *(const double *)from;
         f = w->row;
     }
-    if (b->is_curve) {
-        weigh_residuals(b->points, f, own->y, own->w, own->mask, w->trial);
-        f = w->trial;
-    }
+    if (!b->is_curve)
+        return f;
+    weigh_residuals(b->points, f, own->y, own->w, own->mask, w->trial);
+    return w->trial;
+}
+
+void use_residuals(worker *w, slot *own, const answer *a, int k)
+{
+    batch *b = w->batch;
+    lm_fit *lm = &own->lm;
+    const double *f = worker_residuals(w, own, a, k);
+
     lm->trial = f;
     if (lm->state.request == LM_ACCELERATE) {
         find_bend(b, lm);
@@ -251,7 +257,7 @@ void use_residuals(worker *w, slot *own, const answer *a, int k)
         lm->state.fnorm_trial = norm_of(b, lm);
     } else {
         lm_take_point(lm, own->point, f);
-        if (ask_point(own, own->point))
+        if (worker_ask_point(own, own->point))
             return;
         finish_jacobian(w, own);
     }
@@ -276,9 +282,7 @@ int worker_is_stopped(const worker *w)
     return atomic_load_explicit(&w->batch->stops, memory_order_relaxed);
 }
 
-/* The answer for the fits that ask: 0, or -1. The Jacobian of a pair is there already,
- * for a fit asks for it right after the residuals at the same x. */
-static int ask(worker *w, question *q, int count, int is_jacobian, answer *a)
+int worker_ask(worker *w, question *q, int count, int is_jacobian, answer *a)
 {
     if (is_jacobian && w->batch->is_pair) {
         *a = w->derivatives_too;
@@ -304,7 +308,7 @@ static int serve(worker *w, question *q, int is_jacobian)
             w->asking[count++] = k;
     if (count == 0)
         return 0;
-    if (ask(w, q, count, is_jacobian, &a) < 0)
+    if (worker_ask(w, q, count, is_jacobian, &a) < 0)
         return -1;
     Py_BEGIN_ALLOW_THREADS
     for (int k = 0; k < count; k++) {
@@ -317,16 +321,25 @@ static int serve(worker *w, question *q, int is_jacobian)
     return PyErr_CheckSignals() < 0 ? -1 : count;
 }
 
-int work_with_python(worker *w)
+/* The first fits, one by one. Returns 1. */
+static int start_slots(worker *w)
 {
-    batch *b = w->batch;
-
     Py_BEGIN_ALLOW_THREADS
-    for (int k = 0; k < b->chunk && worker_take_fit(w, &w->slots[k]); k++) {
+    for (int k = 0; k < w->batch->chunk && worker_take_fit(w, &w->slots[k]); k++) {
         lm_start_fit(&w->slots[k].lm);
         advance(w, &w->slots[k]);
     }
     Py_END_ALLOW_THREADS
+    return 1;
+}
+
+int work_with_python(worker *w)
+{
+    batch *b = w->batch;
+    int status = w->groups != NULL ? work_in_groups(w) : start_slots(w);
+
+    if (status <= 0)
+        return status;
     while (!worker_is_stopped(w)) {
         int count = serve(w, &w->residuals, 0);
         int jacobians = count < 0 ? -1 : serve(w, &w->jacobian, 1);
@@ -576,6 +589,8 @@ int worker_init(worker *w, batch *b)
     const char *of_pair =
         b->is_curve ? "f, for its Jacobian," : "func, for its Jacobian,";
     question_init(&w->jacobian, b, b->Dfun, b->is_pair ? of_pair : jac);
+    if (batch_goes_in_groups(b) && (w->groups = groups_new(w)) == NULL)
+        return -1;
     return 0;
 }
 
@@ -588,5 +603,6 @@ void worker_clear(worker *w)
     question_clear(&w->jacobian);
     program_run_free(w->run);
     abreast_free(w->abreast);
+    groups_free(w->groups);
     PyMem_Free(w->memory);
 }

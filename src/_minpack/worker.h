@@ -80,6 +80,7 @@ typedef struct {
 } slot;
 
 typedef struct abreast abreast;
+typedef struct groups groups;
 
 typedef struct worker {
     batch *batch;  /* borrowed */
@@ -93,6 +94,7 @@ typedef struct worker {
     void *user_data;     /* of the fit that a compiled model is called for */
     program_run *run;    /* that user_data then is, or NULL */
     abreast *abreast;    /* fits of a program in lanes, or NULL */
+    groups *groups;      /* fits of a Python function in lanes, or NULL */
     double *cov_work;    /* (n, n) */
     double *x_trial;     /* (chunk, n) */
     question residuals;
@@ -124,6 +126,18 @@ void *worker_user_data(worker *self, npy_intp i);
 /* The residuals at x of the slot's fit, by a compiled function, to its own_trial: 0, or
  * what the function has returned to stop the fit. */
 int worker_evaluate(worker *self, slot *own, const double *x);
+
+/* The answer for the fits that ask: 0, or -1. The Jacobian of a pair is there already,
+ * for a fit asks for it right after the residuals at the same x. */
+int worker_ask(worker *self, question *q, int count, int is_jacobian, answer *a);
+
+/* Ask for the next point of the differences after `point`, and for those that are taken
+ * again: 0 where none is left. */
+int worker_ask_point(slot *own, int point);
+
+/* The residuals of the slot's fit from row k of an answer. They last until the next call.
+ */
+const double *worker_residuals(worker *self, const slot *own, const answer *a, int k);
 
 /* Whether the batch has been stopped. */
 int worker_is_stopped(const worker *self);

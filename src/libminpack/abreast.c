@@ -296,6 +296,12 @@ void lm_repeat_abreast(const lm_kernels *kernels, int m, const double *eight, do
     kernels->abreast_repeat(m, eight, to);
 }
 
+void lm_transpose_abreast(const lm_kernels *kernels, int m, const double *const *from,
+                          double *to)
+{
+    kernels->abreast_transpose(m, from, to);
+}
+
 void lm_compute_abreast(const lm_kernels *kernels, char op, int m, const double *a,
                         int a_step, const double *b, int b_step, double *to)
 {

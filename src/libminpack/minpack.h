@@ -389,6 +389,10 @@ void lm_linearize_abreast(lm_abreast *a, unsigned lanes);
 /* For drivers: to(8, m) := m times these eight numbers. */
 void lm_repeat_abreast(const lm_kernels *kernels, int m, const double *eight, double *to);
 
+/* For drivers: to(8, m) := the m numbers of each fit */
+void lm_transpose_abreast(const lm_kernels *kernels, int m, const double *const *from,
+                          double *to);
+
 /* For drivers: to(8, m) := a op b, which is one of + - * and /. A step is 8, or 0 where
  * all rows of the operand are the same eight numbers. */
 void lm_compute_abreast(const lm_kernels *kernels, char op, int m, const double *a,

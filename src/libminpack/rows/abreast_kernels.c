@@ -21,6 +21,24 @@ void KERNEL(abreast_repeat)(int m, const double *eight, double *to)
         store(to + (size_t)i * LANES, v);
 }
 
+/* From numbers of one fit after the other */
+void KERNEL(abreast_transpose)(int m, const double *const *from, double *to)
+{
+    const double *a = from[0], *b = from[1], *c = from[2], *d = from[3];
+    const double *e = from[4], *f = from[5], *g = from[6], *h = from[7];
+
+    for (int i = 0; i < m; i++, to += LANES) {
+        to[0] = a[i];
+        to[1] = b[i];
+        to[2] = c[i];
+        to[3] = d[i];
+        to[4] = e[i];
+        to[5] = f[i];
+        to[6] = g[i];
+        to[7] = h[i];
+    }
+}
+
 /* to = a op b; a step is LANES, or 0 for numbers that are the same in all rows. */
 INLINE void compute(char op, int m, const double *a, int a_step, const double *b,
                     int b_step, double *to)

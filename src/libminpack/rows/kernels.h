@@ -162,6 +162,7 @@ struct lm_kernels {
     /* Eight fits abreast: see abreast_kernels.c. A mask that is returned has the bits of
      * the lanes whose numbers are those of the kernels for one fit. */
     void (*abreast_repeat)(int m, const double *eight, double *to);
+    void (*abreast_transpose)(int m, const double *const *from, double *to);
     void (*abreast_compute)(char op, int m, const double *a, int a_step, const double *b,
                             int b_step, double *to);
     void (*abreast_weigh)(int m, const double *f, const double *y, const double *w,
@@ -234,6 +235,7 @@ void KERNEL(merge)(workspace w, const matrix *other);
 void KERNEL(pivot)(workspace w, int n, int *ipvt, double *square, double *square_before);
 void KERNEL(factor_in_order)(const factors *f);
 void KERNEL(abreast_repeat)(int m, const double *eight, double *to);
+void KERNEL(abreast_transpose)(int m, const double *const *from, double *to);
 void KERNEL(abreast_compute)(char op, int m, const double *a, int a_step, const double *b,
                              int b_step, double *to);
 void KERNEL(abreast_weigh)(int m, const double *f, const double *y, const double *w,

@@ -20,6 +20,7 @@ const lm_kernels KERNEL(kernels) = {
     .pivot = KERNEL(pivot),
     .factor_in_order = JOIN(IN_ORDER_SET, factor_in_order),
     .abreast_repeat = KERNEL(abreast_repeat),
+    .abreast_transpose = KERNEL(abreast_transpose),
     .abreast_compute = KERNEL(abreast_compute),
     .abreast_weigh = KERNEL(abreast_weigh),
     .abreast_squares = KERNEL(abreast_squares),
