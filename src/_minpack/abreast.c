@@ -3,26 +3,27 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "program_abreast.h"
+#include "abreast_sources.h"
 
-/* With more residuals the loops for one fit are as fast, and what they need stays in the
- * cache. */
-enum { MOST_ROWS = 200 };
+/* With more the loops for one fit are as fast, and what they need stays in the cache. The
+ * values of compiled functions, and m n derivatives, are moved to their lanes besides. */
+enum { MOST_ROWS = 200, MOST_COMPILED_ROWS = 150, MOST_COMPILED_DERIVATIVES = 1000 };
 
 _Static_assert((int)ABREAST == (int)LM_ABREAST, "a program runs for as many fits");
 
-struct abreast {
-    lm_abreast rows;
-    program_abreast *run;
-    double *y;       /* (8, m) the data of a curve, or NULL */
-    double *weights; /* (8, m) or NULL */
-    void *memory;
-};
+static int are_small(const batch *b)
+{
+    int m = b->fit.rows.m;
+
+    if (b->program != NULL)
+        return m <= MOST_ROWS && program_goes_abreast(b->program);
+    return m <= MOST_COMPILED_ROWS && m * b->fit.rows.n <= MOST_COMPILED_DERIVATIVES;
+}
 
 int batch_goes_abreast(const batch *b)
 {
-    return b->program != NULL && b->mask == NULL && b->fit.rows.m <= MOST_ROWS
-           && b->count > 1 && lm_go_abreast(&b->fit) && program_goes_abreast(b->program);
+    return b->is_compiled && b->chunk > 1 && b->mask == NULL && lm_go_abreast(&b->fit)
+           && are_small(b);
 }
 
 /* --- Memory ---------------------------------------------------------------------- */
@@ -31,24 +32,29 @@ abreast *abreast_new(worker *w)
 {
     const batch *b = w->batch;
     abreast *self = PyMem_Calloc(1, sizeof *self);
-    size_t column = (size_t)b->fit.rows.m * ABREAST * sizeof(double);
-    int has_weights = b->weights != NULL || b->sigma != NULL;
+    size_t column = (size_t)b->fit.rows.m * ABREAST;
+    size_t columns = (3 + (size_t)b->fit.rows.n) * column * sizeof(double);
 
     if (self == NULL)
         return (abreast *)PyErr_NoMemory();
     self->rows.m = b->fit.rows.m;
     self->rows.n = b->fit.rows.n;
     self->rows.kernels = b->fit.rows.kernels;
-    self->memory = PyMem_Calloc(1, 2 * column + lm_lay_out_abreast(&self->rows, NULL));
+    self->memory = PyMem_Calloc(1, columns + lm_lay_out_abreast(&self->rows, NULL));
     if (self->memory == NULL) {
         PyErr_NoMemory();
         goto fail;
     }
-    if (b->is_curve) {
-        self->y = self->memory;
-        self->weights = has_weights ? (double *)((char *)self->memory + column) : NULL;
-    }
-    lm_lay_out_abreast(&self->rows, (char *)self->memory + 2 * column);
+    self->values = self->memory;
+    if (b->is_curve)
+        self->y = self->values + column;
+    if (b->weights != NULL || b->sigma != NULL)
+        self->weights = self->values + 2 * column;
+    self->alone = self->values + 3 * column;
+    lm_lay_out_abreast(&self->rows, (char *)self->memory + columns);
+    self->source = b->program != NULL ? &PROGRAM_SOURCE : &COMPILED_SOURCE;
+    if (b->program == NULL)
+        return self;
     self->run = program_abreast_new(b->program, b->fit.rows.kernels, !b->analytic);
     if (self->run == NULL)
         goto fail;
@@ -79,14 +85,10 @@ static void fill_lane(int m, const double *from, int k, double *to)
 /* The data of the fit that slot k has taken. */
 static void load_lane(worker *w, int k)
 {
-    const batch *b = w->batch;
     abreast *a = w->abreast;
     const slot *own = &w->slots[k];
 
-    for (int i = 0; i < b->program->narrays; i++)
-        program_abreast_base(
-            a->run, k, i,
-            row_of((PyArrayObject *)PyTuple_GET_ITEM(b->args, i), own->fit));
+    a->source->load(w, k);
     if (a->y != NULL)
         fill_lane(a->rows.m, own->y, k, a->y);
     if (a->weights != NULL)
@@ -123,76 +125,77 @@ static unsigned lanes_that_ask(const abreast *a, int request)
     return lanes;
 }
 
-static int has_lane(unsigned lanes, int k)
-{
-    return (int)(lanes >> k & 1);
-}
-
-/* --- All lanes --------------------------------------------------------------------- */
+/* --- All lanes: those that go on are left in `lanes` ------------------------------- */
 
 /* The residuals at x_trial, and their norms */
-static void evaluate(worker *w, unsigned lanes)
+static void evaluate(worker *w, unsigned *lanes)
 {
     abreast *a = w->abreast;
 
-    memcpy(program_abreast_x(a->run), a->rows.x_trial,
-           (size_t)a->rows.n * ABREAST * sizeof(double));
-    lm_take_residuals_abreast(&a->rows, program_values_abreast(a->run), a->y, a->weights);
-    lm_norms_abreast(&a->rows, lanes);
+    lm_take_residuals_abreast(&a->rows, a->source->values(w, lanes), a->y, a->weights);
+    lm_norms_abreast(&a->rows, *lanes);
 }
 
-static void differentiate_exactly(abreast *a, unsigned lanes)
+static void differentiate_exactly(worker *w, unsigned *lanes)
 {
+    abreast *a = w->abreast;
     size_t column = (size_t)a->rows.m * ABREAST;
 
-    program_jacobian_abreast(a->run);
+    for (int k = 0; k < ABREAST; k++)
+        if (has_lane(*lanes, k))
+            a->rows.fit[k]->njev++;
+    a->source->jacobian(w, lanes);
     for (int j = 0; a->weights != NULL && j < a->rows.n; j++)
         for (size_t i = 0; i < column; i++)
             a->rows.fjac[(size_t)j * column + i] *= a->weights[i];
-    for (int k = 0; k < ABREAST; k++)
-        if (has_lane(lanes, k))
-            a->rows.fit[k]->njev++;
 }
 
 /* Column j of the Jacobians by differences. A parameter that is not moved, for its bounds
  * are equal, has a column of zeros. */
-static void difference_column(abreast *a, unsigned lanes, int j)
+static void difference_column(worker *w, unsigned *lanes, int j)
 {
+    abreast *a = w->abreast;
     double h[ABREAST];
-    double *x = program_abreast_x(a->run) + j * ABREAST;
-    double *moved = program_abreast_moved_x(a->run) + j * ABREAST;
+    unsigned moved = 0;
 
     for (int k = 0; k < ABREAST; k++) {
         lm_fit *fit = a->rows.fit[k];
         h[k] = 1;
-        moved[k] = x[k];
-        if (!has_lane(lanes, k) || fit->differences.h[j] == 0)
+        if (!has_lane(*lanes, k) || fit->differences.h[j] == 0)
             continue;
         lm_move_to(fit, j);
         h[k] = fit->differences.h[j];
-        moved[k] = fit->state.x_trial[j];
+        moved |= 1u << k;
     }
-    lm_take_point_abreast(&a->rows, j, h, program_moved_abreast(a->run, j), a->y,
+    unsigned fixed = *lanes & ~moved;
+    lm_take_point_abreast(&a->rows, j, h, a->source->moved(w, &moved, j), a->y,
                           a->weights);
+    for (int k = 0; k < ABREAST; k++)
+        for (int i = 0; has_lane(fixed, k) && i < a->rows.m; i++)
+            a->rows.fjac[((size_t)j * (size_t)a->rows.m + (size_t)i) * ABREAST + k] = 0;
+    *lanes = moved | fixed;
 }
 
 /* The rest of a Jacobian that needs longer steps, and its factors. */
-static void finish_alone(worker *w, int k)
+static void finish_alone(worker *w, unsigned *lanes, int k)
 {
     lm_fit *fit = w->abreast->rows.fit[k];
 
+    w->user_data = worker_user_data(w, w->slots[k].fit);
     lm_copy_rows_of_lane(&w->abreast->rows, k);
     while (lm_more_points(fit))
         for (int i = lm_next_point(fit, -1); i >= 0; i = lm_next_point(fit, i)) {
             lm_move_to(fit, i);
-            w->user_data = worker_user_data(w, w->slots[k].fit);
-            worker_evaluate(w, &w->slots[k], fit->state.x_trial);
+            int status = worker_evaluate(w, &w->slots[k], fit->state.x_trial);
+            if (!abreast_goes_on(w, lanes, k, status))
+                return;
             lm_take_point(fit, i, fit->own_trial);
         }
     lm_linearize_lane(&w->abreast->rows, k);
 }
 
-static void differentiate(worker *w, unsigned *lanes)
+/* Returns the lanes whose factors are there already. */
+static unsigned differentiate(worker *w, unsigned *lanes)
 {
     abreast *a = w->abreast;
 
@@ -200,24 +203,24 @@ static void differentiate(worker *w, unsigned *lanes)
         if (has_lane(*lanes, k))
             lm_first_points(a->rows.fit[k]);
     for (int j = 0; j < a->rows.n; j++)
-        difference_column(a, *lanes, j);
-    unsigned clear = lm_clear_abreast(&a->rows, *lanes);
+        difference_column(w, lanes, j);
+    unsigned alone = *lanes & ~lm_clear_abreast(&a->rows, *lanes);
     for (int k = 0; k < ABREAST; k++)
-        if (has_lane(*lanes & ~clear, k))
-            finish_alone(w, k);
-    *lanes = clear;
+        if (has_lane(*lanes & alone, k))
+            finish_alone(w, lanes, k);
+    return alone;
 }
 
 /* The answers to LM_LINEARIZE, at the points that have just become x */
-static void linearize(worker *w, unsigned lanes)
+static void linearize(worker *w, unsigned *lanes)
 {
-    abreast *a = w->abreast;
+    unsigned done = 0;
 
     if (w->batch->analytic)
-        differentiate_exactly(a, lanes);
+        differentiate_exactly(w, lanes);
     else
-        differentiate(w, &lanes);
-    lm_linearize_abreast(&a->rows, lanes);
+        done = differentiate(w, lanes);
+    lm_linearize_abreast(&w->abreast->rows, *lanes & ~done);
 }
 
 /* A round: every fit has a trial point evaluated, and those that go on from there are
@@ -227,7 +230,7 @@ static void go_round(worker *w, unsigned lanes)
     abreast *a = w->abreast;
     unsigned moved = 0;
 
-    evaluate(w, lanes);
+    evaluate(w, &lanes);
     lm_step_abreast(&a->rows, lanes);
     for (int k = 0; k < ABREAST; k++)
         if (has_lane(lanes, k) && a->rows.fit[k]->state.moved)
@@ -236,7 +239,7 @@ static void go_round(worker *w, unsigned lanes)
         lm_accept_abreast(&a->rows, moved);
     lanes = lanes_that_ask(a, LM_LINEARIZE);
     if (lanes != 0) {
-        linearize(w, lanes);
+        linearize(w, &lanes);
         lm_step_abreast(&a->rows, lanes);
     }
 }
@@ -245,7 +248,7 @@ void work_abreast(worker *w)
 {
     abreast *a = w->abreast;
 
-    for (int k = 0; k < ABREAST; k++)
+    for (int k = 0; k < w->batch->chunk; k++)
         refill_lane(w, k);
     while (!worker_is_stopped(w)) {
         unsigned lanes = lanes_that_ask(a, LM_RESIDUALS);

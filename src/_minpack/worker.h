@@ -92,7 +92,7 @@ typedef struct worker {
                             are left out, or NULL */
     void *user_data;     /* of the fit that a compiled model is called for */
     program_run *run;    /* that user_data then is, or NULL */
-    abreast *abreast;    /* fits of a program in lanes, or NULL */
+    abreast *abreast;    /* fits in lanes, or NULL */
     double *cov_work;    /* (n, n) */
     double *x_trial;     /* (chunk, n) */
     question residuals;
