@@ -77,10 +77,10 @@ def run_batch(
                 args=args, x=x, lower=lower, upper=upper, limits=limits, m=m, **options
             )  # fmt: skip
         workers = None  # threads are better without Python
-    chunk = 1 if compiled else _chunk(m, n)
+    chunk = _chunk(m, n)
     starts_alone = workers is None and not compiled and _has_lock()
     if workers is None:
-        most = min(processors(), -(-count // chunk))
+        most = min(processors(), count if compiled else -(-count // chunk))
     elif (most := integer_argument("workers", workers)) < 1:
         raise ValueError(f"workers must be at least 1, not {workers}")
     most = max(1, min(most, count, _MOST_WORKERS))

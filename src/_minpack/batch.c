@@ -154,8 +154,10 @@ PyObject *batch_new(PyObject *module, PyObject *args, PyObject *keywords)
     }
     b->count = PyArray_DIM(b->x, 0);
     b->points = rows->m;
-    if (b->is_compiled)
-        b->chunk = batch_goes_abreast(b) ? LM_ABREAST : 1;
+    if (b->is_compiled) {
+        b->chunk = b->chunk < LM_ABREAST ? b->chunk : LM_ABREAST;
+        b->chunk = batch_goes_abreast(b) ? b->chunk : 1;
+    }
     atomic_store(&b->allowed, INT_MAX);
     return capsule;
 fail:

@@ -3,23 +3,16 @@
 #include <float.h>
 #include <string.h>
 
+#include "abreast.h"
+
 /* With more residuals the function takes nearly all the time. */
 enum { MOST_ROWS = 100 };
 
-typedef struct {
-    lm_abreast rows;
-    slot *slots;     /* its eight, or fewer, of the worker's */
-    double *f;       /* (8, m) what the function returned */
-    double *y;       /* (8, m) the data of a curve, or NULL */
-    double *weights; /* (8, m) or NULL */
-    unsigned alone;  /* the lanes that evaluate more points of the differences */
-    unsigned here;   /* those that are linearized from their lanes */
-} group;
-
 struct groups {
     int count;
-    void *memory;
-    group all[];
+    char *memory;
+    unsigned *alone; /* (count) lanes that evaluate more points of the differences */
+    abreast all[];
 };
 
 int batch_goes_in_groups(const batch *b)
@@ -30,41 +23,27 @@ int batch_goes_in_groups(const batch *b)
 
 /* --- Memory ---------------------------------------------------------------------- */
 
-static void lay_out(group *g, const batch *b, char *memory)
-{
-    size_t column = (size_t)b->fit.rows.m * LM_ABREAST * sizeof(double);
-
-    g->f = (double *)memory;
-    if (b->is_curve)
-        g->y = (double *)(memory + column);
-    if (b->weights != NULL || b->sigma != NULL)
-        g->weights = (double *)(memory + 2 * column);
-    lm_lay_out_abreast(&g->rows, memory + 3 * column);
-}
-
 groups *groups_new(worker *w)
 {
     const batch *b = w->batch;
-    int count = (b->chunk + LM_ABREAST - 1) / LM_ABREAST;
-    groups *self = PyMem_Calloc(1, sizeof *self + (size_t)count * sizeof *self->all);
-    lm_abreast rows = {.m = b->fit.rows.m, .n = b->fit.rows.n};
+    size_t count = ((size_t)b->chunk + LM_ABREAST - 1) / LM_ABREAST;
+    groups *self = PyMem_Calloc(1, sizeof *self + count * sizeof *self->all);
+    abreast empty = {.slots = NULL};
+    size_t size = abreast_lay_out(&empty, b, NULL);
 
     if (self == NULL)
         return (groups *)PyErr_NoMemory();
-    self->count = count;
-    rows.kernels = b->fit.rows.kernels;
-    size_t size = lm_lay_out_abreast(&rows, NULL);
-    size = (size + 3 * (size_t)rows.m * LM_ABREAST * sizeof(double) + 63) / 64 * 64;
-    self->memory = PyMem_Calloc((size_t)count, size);
+    self->count = (int)count;
+    self->memory = PyMem_Calloc(count, size + sizeof *self->alone);
     if (self->memory == NULL) {
         groups_free(self);
         return (groups *)PyErr_NoMemory();
     }
-    for (int k = 0; k < count; k++) {
-        self->all[k].rows = rows;
+    for (size_t k = 0; k < count; k++) {
         self->all[k].slots = w->slots + k * LM_ABREAST;
-        lay_out(&self->all[k], b, (char *)self->memory + (size_t)k * size);
+        abreast_lay_out(&self->all[k], b, self->memory + k * size);
     }
+    self->alone = (unsigned *)(self->memory + count * size);
     return self;
 }
 
@@ -76,56 +55,24 @@ void groups_free(groups *self)
     PyMem_Free(self);
 }
 
-/* --- A lane ------------------------------------------------------------------------ */
-
-static int has_lane(unsigned lanes, int k)
-{
-    return (int)(lanes >> k & 1);
-}
-
-static void fill_lane(int m, const double *from, int k, double *to)
-{
-    for (int i = 0; i < m; i++)
-        to[i * LM_ABREAST + k] = from[i];
-}
-
-/* Let fits that have ended give their lane to the next ones, until one asks for residuals
- * or none is left. */
-static void refill_lane(worker *w, group *g, int k)
-{
-    slot *own = &g->slots[k];
-    int m = g->rows.m;
-
-    do {
-        if (g->rows.fit[k] != NULL) {
-            lm_leave_lane(&g->rows, k);
-            worker_end_fit(w, own);
-        }
-        if (!worker_take_fit(w, own))
-            return;
-        own->point = -1;
-        if (g->y != NULL)
-            fill_lane(m, own->y, k, g->y);
-        if (g->weights != NULL)
-            fill_lane(m, own->w, k, g->weights);
-        lm_enter_lane(&g->rows, k, &own->lm);
-    } while (has_lane(g->rows.asks[LM_DONE], k));
-}
-
 /* --- Questions --------------------------------------------------------------------- */
 
 /* Where a function is called */
 enum { AT_TRIAL, AT_X, MOVED, ALONE };
 
-static unsigned lanes_that_ask(const group *g, int where)
+/* Those of group i that ask; j is the parameter that has moved. */
+static unsigned lanes_that_ask(const groups *all, int i, int where, int j)
 {
-    return where == AT_TRIAL ? g->rows.asks[LM_RESIDUALS]
-           : where == ALONE  ? g->alone
-                             : g->rows.asks[LM_LINEARIZE];
+    const lm_abreast *rows = &all->all[i].rows;
+
+    return where == AT_TRIAL ? rows->asks[LM_RESIDUALS]
+           : where == AT_X   ? rows->asks[LM_LINEARIZE]
+           : where == MOVED  ? lm_moved_abreast(rows, j)
+                             : all->alone[i];
 }
 
-/* The point of the fit in lane k, to its own state: x, or where parameter j has moved. */
-static void show_point(group *g, int k, int where, int j)
+/* The point of fit k, to its own state */
+static void show_point(abreast *g, int k, int where, int j)
 {
     lm_state *s = &g->slots[k].lm.state;
     const double *from = where == AT_TRIAL ? g->rows.x_trial : g->rows.x;
@@ -146,11 +93,10 @@ static int ask(worker *w, int where, int j, answer *a)
     int count = 0, is_jacobian = where == AT_X;
 
     for (int i = 0; i < all->count; i++) {
-        group *g = &all->all[i];
-        unsigned lanes = lanes_that_ask(g, where);
+        unsigned lanes = lanes_that_ask(all, i, where, j);
         for (int k = 0; k < LM_ABREAST; k++)
             if (has_lane(lanes, k)) {
-                show_point(g, k, where, j);
+                show_point(&all->all[i], k, where, j);
                 w->asking[count++] = i * LM_ABREAST + k;
             }
     }
@@ -164,12 +110,14 @@ static int ask(worker *w, int where, int j, answer *a)
 
 /* to(8, m) := what was returned for these fits, from `first` bytes on in each row. The
  * other lanes have numbers that nobody needs. */
-static void fill_lanes(group *g, const answer *a, npy_intp first, unsigned lanes,
+static void fill_lanes(const abreast *g, const answer *a, npy_intp first, unsigned lanes,
                        double *to)
 {
     const char *from[LM_ABREAST], *any = NULL;
     npy_intp stride = a->strides[1];
 
+    if (lanes == 0)
+        return;
     for (int k = LM_ABREAST - 1; k >= 0; k--)
         if (has_lane(lanes, k))
             any = from[k] =
@@ -184,110 +132,79 @@ static void fill_lanes(group *g, const answer *a, npy_intp first, unsigned lanes
                 to[i * LM_ABREAST + k] = *(const double *)(from[k] + i * stride);
 }
 
-static void take_values(group *g, const answer *a, unsigned lanes)
+/* --- What the answers let the fits of group i do ----------------------------------- */
+
+typedef void use(worker *w, int i, const answer *a, unsigned lanes, int j);
+
+static void use_trial(worker *w, int i, const answer *a, unsigned lanes, int j)
 {
-    fill_lanes(g, a, 0, lanes, g->f);
+    abreast *g = &w->groups->all[i];
+
+    (void)j;
+    fill_lanes(g, a, 0, lanes, g->values);
+    abreast_judge(g, w->batch, g->values);
 }
 
-static void take_derivatives(group *g, const answer *a, unsigned lanes)
+static void use_exact(worker *w, int i, const answer *a, unsigned lanes, int j)
 {
+    abreast *g = &w->groups->all[i];
     size_t column = (size_t)g->rows.m * LM_ABREAST;
 
-    for (int j = 0; j < g->rows.n; j++) {
-        double *to = g->rows.fjac + (size_t)j * column;
-        fill_lanes(g, a, j * a->strides[2], lanes, to);
-        for (size_t i = 0; g->weights != NULL && i < column; i++)
-            to[i] *= g->weights[i];
-    }
+    for (j = 0; j < g->rows.n; j++)
+        fill_lanes(g, a, j * a->strides[2], lanes, g->rows.fjac + (size_t)j * column);
+    abreast_weigh_derivatives(g);
 }
 
-/* --- What the answers let the fits of a group do ----------------------------------- */
-
-typedef void use(worker *w, group *g, const answer *a, unsigned lanes, int j);
-
-static void use_trial(worker *w, group *g, const answer *a, unsigned lanes, int j)
+/* Let fit k evaluate the next point by itself, or be done with them. */
+static void go_alone(worker *w, int i, int k, int point)
 {
-    (void)w;
-    (void)j;
-    take_values(g, a, lanes);
-    lm_take_residuals_abreast(&g->rows, g->f, g->y, g->weights);
-    lm_norms_abreast(&g->rows);
-    lm_judge_abreast(&g->rows);
-    g->here = g->rows.asks[LM_LINEARIZE];
-    if (g->here != 0 && !w->batch->analytic)
-        lm_first_points_abreast(&g->rows);
-}
-
-static void use_exact(worker *w, group *g, const answer *a, unsigned lanes, int j)
-{
-    (void)w;
-    (void)j;
-    take_derivatives(g, a, lanes);
-}
-
-/* Let fit k evaluate more points by itself, or be done with them. */
-static void go_alone(group *g, int k, int point)
-{
+    abreast *g = &w->groups->all[i];
     slot *own = &g->slots[k];
 
     if (worker_ask_point(own, point))
         return;
-    own->point = -1;
-    g->alone &= ~(1u << k);
-    lm_end_alone(&g->rows, k);
+    w->groups->alone[i] &= ~(1u << k);
+    lm_end_alone(&g->rows, k, 0);
 }
 
-static void use_moved(worker *w, group *g, const answer *a, unsigned lanes, int j)
+static void use_moved(worker *w, int i, const answer *a, unsigned lanes, int j)
 {
-    (void)w;
-    take_values(g, a, lanes);
-    lm_take_point_abreast(&g->rows, j, g->f, g->y, g->weights);
-    if (j + 1 < g->rows.n)
-        return;
-    g->alone = lm_unclear_abreast(&g->rows);
-    g->here &= ~g->alone;
+    abreast *g = &w->groups->all[i];
+
+    fill_lanes(g, a, 0, lanes, g->values);
+    unsigned unclear = abreast_take_moved(g, j, g->values);
+    w->groups->alone[i] = unclear;
     for (int k = 0; k < LM_ABREAST; k++)
-        if (has_lane(g->alone, k)) {
-            lm_begin_alone(&g->rows, k);
-            go_alone(g, k, j);
-        }
+        if (has_lane(unclear, k))
+            go_alone(w, i, k, j);
 }
 
-static void use_alone(worker *w, group *g, const answer *a, unsigned lanes, int j)
+static void use_alone(worker *w, int i, const answer *a, unsigned lanes, int j)
 {
+    abreast *g = &w->groups->all[i];
+
     (void)j;
     for (int k = 0; k < LM_ABREAST; k++)
         if (has_lane(lanes, k)) {
             slot *own = &g->slots[k];
             lm_take_point(&own->lm, own->point, worker_residuals(w, own, a, own->row));
-            go_alone(g, k, own->point);
+            go_alone(w, i, k, own->point);
         }
-}
-
-/* The rest of a round */
-static void step(worker *w, group *g)
-{
-    if (g->here != 0)
-        lm_linearize_abreast(&g->rows, g->here);
-    g->here = 0;
-    lm_propose_abreast(&g->rows);
-    for (int k = 0; k < LM_ABREAST; k++)
-        if (has_lane(g->rows.asks[LM_DONE], k))
-            refill_lane(w, g, k);
 }
 
 /* --- Rounds ------------------------------------------------------------------------ */
 
-/* Use an answer, which is released: 0, or -1 after Ctrl-C. */
+/* Let all groups use an answer, which is released: 0, or -1 after Ctrl-C. A group may
+ * have asked nothing where a parameter has moved that its bounds fix. */
 static int use_answer(worker *w, answer *a, int where, int j, use *part)
 {
     groups *all = w->groups;
 
     Py_BEGIN_ALLOW_THREADS
     for (int i = 0; i < all->count; i++) {
-        unsigned lanes = lanes_that_ask(&all->all[i], where);
-        if (lanes != 0)
-            part(w, &all->all[i], a, lanes, j);
+        unsigned lanes = lanes_that_ask(all, i, where, j);
+        if (lanes != 0 || (where == MOVED && all->all[i].rows.asks[LM_LINEARIZE] != 0))
+            part(w, i, a, lanes, j);
     }
     Py_END_ALLOW_THREADS
     Py_CLEAR(a->array);
@@ -298,35 +215,38 @@ static int use_answer(worker *w, answer *a, int where, int j, use *part)
 /* Ask, and use the answer: how many fits have asked, or -1. */
 static int serve(worker *w, int where, int j, use *part)
 {
-    answer a;
+    answer a = {.array = NULL};
     int count = ask(w, where, j, &a);
 
-    if (count > 0 && use_answer(w, &a, where, j, part) < 0)
-        return -1;
-    if (count > 0)
-        atomic_fetch_add_explicit(&w->batch->served, count, memory_order_relaxed);
-    return count;
+    if (count < 0 || worker_is_stopped(w)) {
+        Py_CLEAR(a.array);
+        return count < 0 ? -1 : 0;
+    }
+    atomic_fetch_add_explicit(&w->batch->served, count, memory_order_relaxed);
+    return use_answer(w, &a, where, j, part) < 0 ? -1 : count;
 }
 
 /* The Jacobians of the fits that have moved: 0, or -1. */
 static int differentiate(worker *w)
 {
-    int count = 1;
+    int count;
 
     if (w->batch->analytic)
         return serve(w, AT_X, 0, use_exact);
-    for (int j = 0; j < w->batch->fit.rows.n && count > 0; j++)
-        count = serve(w, MOVED, j, use_moved);
-    while (count > 0)
+    for (int j = 0; j < w->batch->fit.rows.n; j++)
+        if (serve(w, MOVED, j, use_moved) < 0)
+            return -1;
+    do
         count = serve(w, ALONE, 0, use_alone);
+    while (count > 0);
     return count;
 }
 
-/* The first answer: 1 where fits cannot go in groups, for their differences would have
- * other steps than those of float64. */
+/* The first answer: 0, or -1; or 1 where fits cannot go in groups, for their differences
+ * have other steps than those of float64. */
 static int take_first(worker *w)
 {
-    answer a;
+    answer a = {.array = NULL};
     int count = ask(w, AT_TRIAL, 0, &a);
 
     if (count <= 0)
@@ -350,7 +270,7 @@ static int end_round(worker *w)
         return -1;
     Py_BEGIN_ALLOW_THREADS
     for (int i = 0; i < w->groups->count; i++)
-        step(w, &w->groups->all[i]);
+        abreast_step(w, &w->groups->all[i]);
     Py_END_ALLOW_THREADS
     return 0;
 }
@@ -361,7 +281,7 @@ int work_in_groups(worker *w)
 
     Py_BEGIN_ALLOW_THREADS
     for (int k = 0; k < w->batch->chunk; k++)
-        refill_lane(w, &all->all[k / LM_ABREAST], k % LM_ABREAST);
+        abreast_refill(w, &all->all[k / LM_ABREAST], k % LM_ABREAST);
     Py_END_ALLOW_THREADS
     int count = take_first(w);
     if (count != 0)

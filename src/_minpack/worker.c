@@ -580,10 +580,9 @@ int worker_init(worker *w, batch *b)
         w->run = program_run_new(b->program);
         if (w->run == NULL)
             return -1;
-        if (batch_goes_abreast(b) && (w->abreast = abreast_new(w)) == NULL)
-            return -1;
-        return 0;
     }
+    if (b->is_compiled)
+        return b->chunk > 1 && (w->abreast = abreast_new(w)) == NULL ? -1 : 0;
     question_init(&w->residuals, b, b->func, b->is_curve ? "f" : "func");
     const char *jac = b->is_curve ? "jac" : "Dfun";
     const char *of_pair =

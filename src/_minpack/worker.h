@@ -93,8 +93,8 @@ typedef struct worker {
                             are left out, or NULL */
     void *user_data;     /* of the fit that a compiled model is called for */
     program_run *run;    /* that user_data then is, or NULL */
-    abreast *abreast;    /* fits of a program in lanes, or NULL */
-    groups *groups;      /* fits of a Python function in lanes, or NULL */
+    abreast *abreast;    /* fits in lanes, of a program or compiled functions, or NULL */
+    groups *groups;      /* fits in lanes, of a Python function, or NULL */
     double *cov_work;    /* (n, n) */
     double *x_trial;     /* (chunk, n) */
     question residuals;

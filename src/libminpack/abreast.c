@@ -285,6 +285,16 @@ void lm_leave_lane(lm_abreast *a, int k)
     a->fit[k] = NULL;
 }
 
+void lm_stop_lane(lm_abreast *a, int k, int info)
+{
+    unsigned lane = 1u << k;
+
+    a->asks[LM_RESIDUALS] &= ~lane;
+    a->asks[LM_LINEARIZE] &= ~lane;
+    a->asks[LM_DONE] |= lane;
+    a->fit[k]->state.info = info;
+}
+
 void lm_take_residuals_abreast(lm_abreast *a, const double *f, const double *y,
                                const double *w)
 {
@@ -386,13 +396,28 @@ void lm_first_points_abreast(lm_abreast *a)
             first_points_alone(a, k);
 }
 
+unsigned lm_moved_abreast(const lm_abreast *a, int j)
+{
+    const steps_abreast *s = a->steps;
+    unsigned lanes = a->asks[LM_LINEARIZE];
+
+    for (int k = 0; k < LANES && !s->in_lanes; k++)
+        if (has_lane(lanes, k) && a->fit[k]->differences.h[j] == 0)
+            lanes &= ~(1u << k);
+    return lanes;
+}
+
 void lm_take_point_abreast(lm_abreast *a, int j, const double *f, const double *y,
                            const double *w)
 {
     const steps_abreast *s = a->steps;
+    double *column = column_of_all(a, j);
+    unsigned fixed = a->asks[LM_LINEARIZE] & ~lm_moved_abreast(a, j);
 
-    a->kernels->abreast_difference(a->m, f, y, w, a->fvec, s->h + j * LANES,
-                                   column_of_all(a, j));
+    a->kernels->abreast_difference(a->m, f, y, w, a->fvec, s->h + j * LANES, column);
+    for (int k = 0; k < LANES && fixed != 0; k++)
+        for (int i = 0; has_lane(fixed, k) && i < a->m; i++)
+            column[i * LANES + k] = 0;
 }
 
 unsigned lm_unclear_abreast(const lm_abreast *a)
@@ -401,10 +426,11 @@ unsigned lm_unclear_abreast(const lm_abreast *a)
 
     if (s->watched == 0)
         return 0;
-    return (s->watched
-            & ~a->kernels->abreast_clear(a->m, a->n, a->fjac, a->fvec, a->x, s->h,
-                                         s->watch + LEAST * a->n * LANES, s->rounding))
-           | s->kept;
+    return a->asks[LM_LINEARIZE]
+           & ((s->watched
+               & ~a->kernels->abreast_clear(a->m, a->n, a->fjac, a->fvec, a->x, s->h,
+                                            s->watch + LEAST * a->n * LANES, s->rounding))
+              | s->kept);
 }
 
 /* The points of fit k, as lm_first_points leaves them */
@@ -451,11 +477,16 @@ void lm_begin_alone(lm_abreast *a, int k)
         take_points(a, k);
 }
 
-void lm_end_alone(lm_abreast *a, int k)
+void lm_end_alone(lm_abreast *a, int k, int info)
 {
     const lm_differences *d = &a->fit[k]->differences;
     const steps_abreast *s = a->steps;
 
+    if (info < 0) {
+        fill_state(a, k);
+        lm_stop_lane(a, k, info);
+        return;
+    }
     if (s->in_lanes)
         fill_lane(4 * a->n, d->watch, k, s->watch);
     factor_alone(a, k);

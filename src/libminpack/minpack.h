@@ -352,6 +352,9 @@ size_t lm_lay_out_abreast(lm_abreast *a, void *memory);
 void lm_enter_lane(lm_abreast *a, int k, lm_fit *fit);
 void lm_leave_lane(lm_abreast *a, int k);
 
+/* End a fit whose function has returned this negative number; then it leaves. */
+void lm_stop_lane(lm_abreast *a, int k, int info);
+
 /* A round, of all fits that have not ended: answer LM_RESIDUALS by the next two and
  * lm_judge_abreast, then LM_LINEARIZE by lm_linearize_abreast and lm_propose_abreast. */
 
@@ -371,17 +374,19 @@ void lm_propose_abreast(lm_abreast *a);
 
 /* The points of the differences: call lm_first_points_abreast; then, for each parameter
  * j, evaluate at x with the numbers j of moved_x in the place of its own, and call
- * lm_take_point_abreast with these f, for the residuals (f - y) w. */
+ * lm_take_point_abreast with these f, for the residuals (f - y) w. The fits whose bounds
+ * for it are not equal need them: lm_moved_abreast. */
 void lm_first_points_abreast(lm_abreast *a);
+unsigned lm_moved_abreast(const lm_abreast *a, int j);
 void lm_take_point_abreast(lm_abreast *a, int j, const double *f, const double *y,
                            const double *w);
 
 /* Those of the fits that need more points. The driver calls lm_begin_alone, evaluates the
- * points of this fit as lm_more_points wants it, and calls lm_end_alone, which
- * linearizes it. */
+ * points of this fit as lm_more_points wants it, and calls lm_end_alone, which linearizes
+ * it, or ends it where `info` is negative. */
 unsigned lm_unclear_abreast(const lm_abreast *a);
 void lm_begin_alone(lm_abreast *a, int k);
-void lm_end_alone(lm_abreast *a, int k);
+void lm_end_alone(lm_abreast *a, int k, int info);
 
 /* Linearize these fits, from fjac and fvec. */
 void lm_linearize_abreast(lm_abreast *a, unsigned lanes);

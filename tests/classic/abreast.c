@@ -262,7 +262,7 @@ static unsigned difference(driver *d)
                 residuals(d->own[k], fit, fit->state.x_trial);
                 lm_take_point(fit, i, fit->own_trial);
             }
-        lm_end_alone(&d->rows, k);
+        lm_end_alone(&d->rows, k, 0);
     }
     return d->rows.asks[LM_LINEARIZE] & ~unclear;
 }
