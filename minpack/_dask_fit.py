@@ -58,10 +58,12 @@ class _Question:
         moved: _Vector | None,  # each parameter after its step
         steps: _Vector | None,
         what: int,  # as in _minpack.fit_in_pieces
+        ahead: _Vector | None,
         checks: bool,  # whether the data are finite
     ) -> None:
         self.x, self.moved, self.steps = x, moved, steps
-        self.what, self.checks = what, checks
+        self.what, self.ahead, self.checks = what, ahead, checks
+        self.columns = x.size + (ahead is not None)
 
 
 class _Model:
@@ -92,26 +94,33 @@ class _Model:
         program = None
         if type(self.f) is Traced and self.jac is None:
             program = _program(self.f, x, q.x, y.size)
-        if program is not None and self.is_exact:
+        if program is not None and self.is_exact and q.ahead is None:
             wants = q.what != 0
             piece = _minpack.reduce_program(*program, q.x, y, errors, wants, *options)
             if piece is not None:
                 return piece
-        values, columns = self.evaluate(q, x, program)
+
+        def at(params: _Vector) -> Any:
+            if program is not None:
+                return _minpack.program_values(*program, params)
+            return untraced(self.f)(x, *params)
+
+        values, columns = self.evaluate(q, x, at, program)
+        steps = q.steps
+        if q.ahead is not None:
+            columns, steps = _and_bend(q, y, values, columns, at(q.ahead)), None
         return _minpack.reduce_block(
-            values, y, errors, self.n, columns, q.steps, *options
+            values, y, errors, q.columns, columns, steps, *options
         )
 
     def evaluate(
-        self, q: _Question, xdata: _Vector, program: tuple[Any, Any] | None
+        self,
+        q: _Question,
+        xdata: _Vector,
+        at: Callable[[_Vector], Any],  # the values at some parameters
+        program: tuple[Any, Any] | None,
     ) -> tuple[Any, Any]:
         """Return the values at x and, if they are asked for, the derivatives."""
-
-        def at(x: _Vector) -> Any:
-            if program is not None:
-                return _minpack.program_values(*program, x)
-            return untraced(self.f)(xdata, *x)
-
         values = at(q.x)
         if q.what == 0:
             return values, None
@@ -124,6 +133,33 @@ class _Model:
         if program is not None:
             return values, _minpack.program_jacobian(*program, q.x)
         return values, self.f.jacobian(xdata, *q.x)  # type: ignore[attr-defined]
+
+
+def _and_bend(
+    q: _Question, y: _Vector, values: Any, columns: Any, values_ahead: Any
+) -> _Vector:
+    """Return the derivatives and, as one more column, f(ahead) - f(x) - J (ahead - x).
+
+    `values` and `columns` are those of `_Model.evaluate`.
+    """
+    assert q.ahead is not None
+
+    def residuals(values: Any) -> _Vector:
+        return _minpack.block_residuals(values, y, None)[0]
+
+    here = residuals(values)
+    with np.errstate(all="ignore"):
+        if q.steps is not None:
+            moves = zip(columns, q.steps, strict=True)
+            differences = [
+                0 * here if moved is None else (residuals(moved) - here) / step
+                for moved, step in moves
+            ]
+            columns = np.stack(differences, axis=1)
+        bend = residuals(values_ahead) - here
+        for column, move in zip(np.transpose(columns), q.ahead - q.x, strict=True):
+            bend -= move * column
+    return np.column_stack([columns, bend])
 
 
 def _program(f: Traced, xdata: _Vector, x: _Vector, m: int) -> tuple[Any, Any] | None:
@@ -155,7 +191,7 @@ def _reduce(
             ydata[first:end],
             None if sigma is None else sigma[first:end],
         )
-        total = piece if total is None else _merge(model.n, [total, piece])
+        total = piece if total is None else _merge(question.columns, [total, piece])
     del pin
     assert total is not None  # there are no tasks for empty chunks
     return total
@@ -276,15 +312,17 @@ class _Driver:
         self.n, self.bounds, self.checks = model.n, bounds, check_finite
         self.asked = 0
 
-    def evaluate(self, x: _Vector, steps: _Vector | None, what: int) -> _Piece:
-        """Return the piece of all rows."""
+    def evaluate(
+        self, x: _Vector, steps: _Vector | None, what: int, ahead: _Vector | None
+    ) -> _Piece:
+        """Return the piece of all rows or, for a point ahead, J'(how they bend)."""
         moved = None
         if steps is not None:
             moved = x + steps
             if self.bounds is not None:
                 moved = moved.clip(*self.bounds)  # the sum may be rounded
         question = _Question(
-            x, moved, steps, what, checks=self.checks and not self.asked
+            x, moved, steps, what, ahead, checks=self.checks and not self.asked
         )
         name = f"minpack-curve_fit-{self.model.key}-{self.asked}"
         self.asked += 1
@@ -292,7 +330,12 @@ class _Driver:
         lazy = Delayed(name, HighLevelGraph.from_collections(name, graph, [self.model]))
         piece: _Piece
         (piece,) = dask.compute(lazy)
-        return piece
+        if ahead is None:
+            return piece
+        n = self.n
+        triangle = piece[1:].reshape(n + 1, n + 2, order="F")
+        bent: _Vector = (triangle[:, :n] * triangle[:, n, None]).sum(axis=0)
+        return bent
 
     def tasks(self, name: str, question: _Question) -> Iterator[tuple[Any, Any]]:
         """Give a task for each chunk, and the tree of those that merge their pieces."""
@@ -302,7 +345,7 @@ class _Driver:
             keys = [(f"{name}-{level}", k) for k in range(len(made))]
             yield from zip(keys, made, strict=True)
             made = [
-                (_merge, self.n, keys[k : k + _TOGETHER])
+                (_merge, question.columns, keys[k : k + _TOGETHER])
                 for k in range(0, len(keys), _TOGETHER)
             ]
             level += 1
@@ -406,11 +449,6 @@ def _read_options(kwargs: dict[str, Any], n: int, is_bounded: bool) -> tuple[Any
     for name in ("col_deriv", "kernels"):
         if name in kwargs:
             raise TypeError(f"minpack.dask.curve_fit has no argument {name!r}")
-    if "acceleration" in kwargs:
-        raise TypeError(
-            "minpack.dask.curve_fit has no acceleration: the Jacobian, of which it "
-            "takes a product at each step, is not kept"
-        )
     loss = kwargs.get("loss", "linear")
     if not isinstance(loss, str):
         raise TypeError(
@@ -519,8 +557,8 @@ def curve_fit(
     **kwargs
         ``ftol``, ``xtol``, ``gtol``, ``maxfev``, ``epsfcn``, ``factor``, ``diag``,
         ``loss`` by its name, ``f_scale``, ``diff_step``, ``x_scale``, ``verbose``,
-        ``callback`` and ``max_nfev`` as for `minpack.curve_fit`. What the callback gets
-        has no ``fun``.
+        ``callback``, ``max_nfev`` and ``acceleration`` as for `minpack.curve_fit`. What
+        the callback gets has no ``fun``.
 
     Returns
     -------
@@ -574,7 +612,8 @@ def curve_fit(
     Threads call `f` and `jac` at once where the scheduler has several. An exception in
     them ends the fit and passes as the scheduler hands it over.
     Derivatives are computed along with the values, at points too that turn out to be a
-    step too far: that spares reading the data once more.
+    step too far: that spares reading the data once more. A step that acceleration
+    bends takes one pass more, which finds the derivatives again.
 
     Examples
     --------
@@ -607,6 +646,7 @@ def curve_fit(
             f"{n} parameters cannot be fitted to {y.size} data: there must be one at "
             "least, and as many data"
         )
+    bends = bool(kwargs.pop("acceleration", False))
     options = _read_options(kwargs, n, lower is not None)
     named = dict(zip(OPTIONS, options, strict=True))
 
@@ -624,8 +664,9 @@ def curve_fit(
         lower, upper, absolute_sigma, named["loss"] != "linear", named["ftol"],
         named["xtol"], named["gtol"], named["maxfev"], named["epsfcn"], named["factor"],
         named["diag"], named["diff_step"], named["trials_only"], named["observer"],
+        bends,
     )  # fmt: skip
-    reason = partial(why_ended, fit, options, p0, own is not None, is_exact, False)
+    reason = partial(why_ended, fit, options, p0, own is not None, is_exact, not bends)
     check_end(fit, function, named["observer"], reason, p0)
     popt, pcov, info, _, _, _, norm, nfev, njev, active_mask = fit
     if not full_output or info is None:  # which is an error already

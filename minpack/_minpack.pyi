@@ -310,10 +310,11 @@ def merge_pieces(a: _Piece, b: _Piece, n: int, /) -> _Piece:
     """Make one piece of two."""
 
 def fit_in_pieces(
-    # evaluate(x, steps, what) returns the piece of all rows. what is 0: its norm alone;
-    # 1: its triangle too; 2: that by the true curvature of the loss. steps is None
-    # unless a triangle is to come from differences.
-    evaluate: Callable[[_Vector, _Vector | None, int], _Piece],
+    # evaluate(x, steps, what, ahead) returns the piece of all rows. what is 0: its norm
+    # alone; 1: its triangle too; 2: that by the true curvature of the loss; 3: instead
+    # of a piece J'(f(ahead) - f(x) - J (ahead - x)), of length n. steps is None unless
+    # derivatives are to come from differences. ahead is None but for 3.
+    evaluate: Callable[[_Vector, _Vector | None, int, _Vector | None], _Piece],
     # The residuals of some rows at x, from which the steps of differences are found;
     # None where derivatives are exact
     sample: Callable[[_Vector], _Vector] | None,
@@ -335,6 +336,7 @@ def fit_in_pieces(
     diff_step: _Vector | None,
     trials_only: bool,  # nfev and maxfev do not count differences
     observer: Callable[..., bool] | None,
+    acceleration: bool,
     /,
 ) -> tuple[
     _Vector,  # x, (n,)

@@ -178,11 +178,16 @@ def test_a_parameter_that_is_lost_on_the_way_is_named(solver: Any) -> None:
     )
 
 
-def test_dask_fits_say_nothing_of_acceleration() -> None:
+@pytest.mark.parametrize("bends", [False, True])
+def test_fits_of_dask_arrays_advise_acceleration_where_there_is_none(
+    bends: bool,
+) -> None:
     da = pytest.importorskip("dask.array")
     from minpack import dask
 
     with pytest.raises(RuntimeError, match="Its last step lowered") as raised:
-        dask.curve_fit(decay, da.from_array(T), da.from_array(Y), P0, maxfev=14)
-    assert "acceleration" not in str(raised.value)
+        dask.curve_fit(
+            decay, da.from_array(T), da.from_array(Y), P0, maxfev=14, acceleration=bends
+        )
+    assert ("acceleration=True" in str(raised.value)) == (not bends)
     assert "may help" in str(raised.value)

@@ -46,9 +46,7 @@ the median of all runs and in sum; a Jacobian counts as n.
 
 With acceleration: 4 digits in {four} of 54 runs (target: {verdict(four, 54)}), 6 in
 {six} (target: {verdict(six, 53)}), {mgh} of the 53 others (target: {verdict(mgh, 51)}),
-{median:.2f} times the evaluations (target: {at_most(median, 1.1)}). A tolerance of
-1e-13 ends both runs of ENSO between the fifth digit and the sixth, whichever way they
-went."""
+{median:.2f} times the evaluations (target: {at_most(median, 1.1)})."""
 
 
 def first_steps() -> str:

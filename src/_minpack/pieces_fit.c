@@ -11,7 +11,7 @@
 #include "iterate.h"
 
 /* What is asked of `evaluate`. */
-enum { NORM, TRIANGLE, TRUE_CURVATURE };
+enum { NORM, TRIANGLE, TRUE_CURVATURE, BEND };
 
 typedef struct {
     fit fit;            /* rows.m counts those of the sample */
@@ -40,38 +40,47 @@ static PyObject *new_vector(npy_intp n, const double *from)
     return vector;
 }
 
+/* What evaluate returns, `size` numbers in a new array, or NULL. */
+static PyArrayObject *call(const driver *self, const double *x, const double *h, int what,
+                           const double *ahead /* or NULL */, npy_intp size)
+{
+    npy_intp n = self->fit.lm.rows.n;
+    int moves = what != NORM && self->sample != NULL;
+    PyObject *point = new_vector(n, x);                                  /* new */
+    PyObject *steps = moves ? new_vector(n, h) : Py_NewRef(Py_None);     /* new */
+    PyObject *other = ahead ? new_vector(n, ahead) : Py_NewRef(Py_None); /* new */
+    PyObject *answer = NULL;
+    PyArrayObject *numbers = NULL;
+
+    if (point != NULL && steps != NULL && other != NULL)
+        answer = PyObject_CallFunction(self->evaluate, "OOiO", point, steps, what,
+                                       other); /* new */
+    if (answer != NULL)
+        numbers = vector_argument(answer, "piece", 0); /* new */
+    if (numbers != NULL && PyArray_SIZE(numbers) != size) {
+        PyErr_SetString(PyExc_ValueError, "evaluate must return a piece");
+        Py_CLEAR(numbers);
+    }
+    Py_XDECREF(point);
+    Py_XDECREF(steps);
+    Py_XDECREF(other);
+    Py_XDECREF(answer);
+    return numbers;
+}
+
 /* The piece of all rows at x: its norm and, unless this alone is asked for, its triangle.
  */
 static int ask(driver *self, const double *x, const double *h, int what, double *norm)
 {
-    npy_intp n = self->fit.lm.rows.n, size = piece_size(n, what != NORM);
-    int moves = what != NORM && self->sample != NULL;
-    PyObject *point = new_vector(n, x);                              /* new */
-    PyObject *steps = moves ? new_vector(n, h) : Py_NewRef(Py_None); /* new */
-    PyObject *answer = NULL;
-    PyArrayObject *piece = NULL;
-    int status = -1;
+    npy_intp size = piece_size(self->fit.lm.rows.n, what != NORM);
+    PyArrayObject *piece = call(self, x, h, what, NULL, size); /* new */
 
-    if (point != NULL && steps != NULL)
-        answer =
-            PyObject_CallFunction(self->evaluate, "OOi", point, steps, what); /* new */
-    if (answer != NULL)
-        piece = vector_argument(answer, "piece", 0); /* new */
     if (piece == NULL)
-        goto fail;
-    if (PyArray_SIZE(piece) != size) {
-        PyErr_SetString(PyExc_ValueError, "evaluate must return a piece");
-        goto fail;
-    }
+        return -1;
     *norm = doubles(piece)[0];
     memcpy(self->triangle, doubles(piece) + 1, (size_t)(size - 1) * sizeof(double));
-    status = 0;
-fail:
-    Py_XDECREF(point);
-    Py_XDECREF(steps);
-    Py_XDECREF(answer);
-    Py_XDECREF(piece);
-    return status;
+    Py_DECREF(piece);
+    return 0;
 }
 
 /* The residuals of the sample at x as a new array, or NULL. */
@@ -232,6 +241,22 @@ static int linearize(driver *self)
     return self->fit.observer != NULL ? show(self) : 0;
 }
 
+/* f(x + h v) = f + h J v + h²/2 f_vv, but for what is of third order. */
+static int bend(driver *self)
+{
+    lm_fit *lm = &self->fit.lm;
+    lm_state *s = &lm->state;
+    PyArrayObject *sums = /* new: J'(f(x + h v) - f - h J v) */
+        call(self, s->x, lm->differences.h, BEND, s->x_trial, lm->rows.n);
+
+    if (sums == NULL)
+        return -1;
+    for (int j = 0; j < lm->rows.n; j++)
+        s->second[j] = 2 / (LM_AHEAD * LM_AHEAD) * doubles(sums)[j];
+    Py_DECREF(sums);
+    return 0;
+}
+
 /* The factors at the solution, by the curvature of the loss. */
 static int end_weighted(driver *self)
 {
@@ -267,6 +292,8 @@ static int run(driver *self)
             is_start = 0;
         } else if (s->request == LM_LINEARIZE) {
             status = linearize(self);
+        } else if (s->request == LM_ACCELERATE) {
+            status = bend(self);
         }
     } while (status == 0 && s->request != LM_DONE);
     self->fit.stopped = status == FIT_STOPPED;
@@ -352,10 +379,11 @@ PyObject *solve_in_pieces(PyObject *module, PyObject *args)
     fit_init(&self.fit);
     lm_state *s = &self.fit.lm.state;
     lm_differences *d = &self.fit.lm.differences;
-    if (!PyArg_ParseTuple(args, "OOiddOOOppOOOOOOOOpO:fit_in_pieces", &self.evaluate,
+    if (!PyArg_ParseTuple(args, "OOiddOOOppOOOOOOOOpOp:fit_in_pieces", &self.evaluate,
                           &sample, &rows, &d->rounding, &self.m, &x0, &lower, &upper,
                           &absolute_sigma, &self.weighted, &ftol, &xtol, &gtol, &maxfev,
-                          &epsfcn, &factor, &diag, &diff_step, &d->uncounted, &observer))
+                          &epsfcn, &factor, &diag, &diff_step, &d->uncounted, &observer,
+                          &s->accelerates))
         return NULL;
     self.fit.analytic = sample == Py_None;
     self.sample = self.fit.analytic ? NULL : sample;

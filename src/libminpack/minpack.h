@@ -83,7 +83,8 @@ typedef struct lm_state {
     double *work;        /* (n) work space; while the fit is linearized too */
     double *work_lmpar;  /* (n) work space */
     double *work_bounds; /* with bounds: lm_bounds_work(n) numbers of work space */
-    double *second;      /* (2n) with acceleration: J'f_vv, then work space; or NULL */
+    double *second;      /* (4n) with acceleration: J'f_vv, the diagonal of lmpar's S, the
+                            last step and J'fvec before it; or NULL */
     int *ipvt;           /* (n) column j of R is column ipvt[j] - 1 of J */
     int *active;         /* (5n) with bounds: -1 or 1 where x is on its lower or upper
                             bound, else 0; then work space */
@@ -104,7 +105,7 @@ typedef struct lm_state {
 
     /* Its memory between two steps: not for the driver */
     int stage, met, touched, trusted, scalings, free;
-    double xnorm, pnorm, gnorm, delta, par;
+    double xnorm, pnorm, gnorm, delta, par, added;
 } lm_state;
 
 /* Make a state ready for its first lm_step. */

@@ -81,7 +81,7 @@ static void divide(lm_fit *fit, size_t ldr, size_t ldfjac, divider *d)
     if (s->mends)
         numbers(d, &fit->differences.watch, 4 * n);
     if (s->accelerates)
-        numbers(d, &s->second, 2 * n);
+        numbers(d, &s->second, 4 * n);
     numbers(d, &s->r, ldr * n);
     integers(d, &s->ipvt, n);
     if (bounded) {

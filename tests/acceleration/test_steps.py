@@ -124,12 +124,12 @@ def nist_digits(dataset: nist.Dataset, start: int) -> float:
 def test_all_nist_runs_are_found() -> None:
     """Also BoxBOD from its first start, which MINPACK's steps miss.
 
-    A tolerance of 1e-13 ends ENSO's two runs between the fifth digit and the sixth, and
-    MINPACK's too.
+    ENSO's residuals are large: with MINPACK's steps, which then converge linearly, a
+    tolerance of 1e-13 ends both of its runs before the sixth digit.
     """
     digits = {f"{d.name} {s + 1}": nist_digits(d, s) for d, s in nist.RUNS}
     assert min(digits.values()) > 4
-    assert {name for name, found in digits.items() if found < 6} <= {"ENSO 1", "ENSO 2"}
+    assert sum(found >= 6 for found in digits.values()) >= 53
 
 
 def test_nearly_all_mgh_runs_reach_the_known_minimum() -> None:

@@ -1,4 +1,4 @@
-"""Acceleration of compiled and traced functions and of batches; where there is none."""
+"""Acceleration of compiled and traced functions, and of batches."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from minpack import (
     traced,
 )
 
-from .fits import P0, Array, T, Y, decay, derivatives
+from .fits import P0, Array, T, decay, derivatives
 
 M = 40
 DATA = np.stack([np.linspace(0, 4, M), 1 / (1 + np.linspace(0, 6, M) ** 2)], 1)
@@ -202,14 +202,3 @@ def test_an_exception_ahead_of_a_step_ends_the_batch() -> None:
 
     with pytest.raises(KeyError, match="ahead"):
         leastsq_batch(fail, p0, trace=False, **LIMITS)
-
-
-# --- Where there is none -------------------------------------------------------------
-
-
-def test_a_fit_of_dask_arrays_says_that_it_has_none() -> None:
-    da = pytest.importorskip("dask.array")
-    from minpack import dask
-
-    with pytest.raises(TypeError, match="has no acceleration: the Jacobian"):
-        dask.curve_fit(decay, da.from_array(T), da.from_array(Y), P0, acceleration=True)

@@ -53,7 +53,9 @@ def reduced_program(x: Any = START, **options: Any) -> Any:
 def fit(evaluate: Any = None, sample: Any = None, **changes: Any) -> Any:
     """A fit in three pieces; `changes` are of what follows the functions."""
 
-    def in_pieces(x: Any, steps: Any, what: int) -> Any:
+    def in_pieces(x: Any, steps: Any, what: int, ahead: Any) -> Any:
+        if what == 3:
+            return bend(x, ahead)
         if what == 0:
             return np.array([np.linalg.norm((decay(T, *x) - Y) / SIGMA)])
         first, *others = (reduced(rows, x, steps, ends=what == 2) for rows in PARTS)
@@ -66,9 +68,16 @@ def fit(evaluate: Any = None, sample: Any = None, **changes: Any) -> Any:
         "upper": None, "absolute_sigma": False, "weighted": False, "ftol": 1e-8,
         "xtol": 1e-8, "gtol": 0.0, "maxfev": 0, "epsfcn": None, "factor": 100.0,
         "diag": None, "diff_step": None, "trials_only": False, "observer": None,
+        "acceleration": False,
     }  # fmt: skip
     arguments |= changes
     return _minpack.fit_in_pieces(evaluate or in_pieces, sample, *arguments.values())
+
+
+def bend(x: Any, ahead: Any) -> Any:
+    """What a fit needs of how the residuals bend, for all rows at once."""
+    J = decay_jacobian(T, *x) / SIGMA[:, None]
+    return J.T @ (residuals(ahead) - residuals(x) - J @ (ahead - x))
 
 
 def residuals(x: Any) -> Any:
@@ -194,6 +203,29 @@ def test_a_fit_in_pieces_is_that_of_the_whole(sample):
     assert (info, nfev) == (whole[4], whole[2]["nfev"])
 
 
+def test_a_bent_fit_in_pieces_is_that_of_the_whole():
+    whole = minpack.curve_fit(
+        decay, T, Y, START, SIGMA, jac=decay_jacobian, ftol=1e-8, xtol=1e-8,
+        full_output=True, acceleration=True,
+    )  # fmt: skip
+    x, _, info, _, _, _, _, nfev, *_ = fit(acceleration=True)
+    np.testing.assert_allclose(x, whole[0], rtol=1e-9)
+    assert (info, nfev) == (whole[4], whole[2]["nfev"])
+    assert nfev != fit()[7]
+
+
+def failing_ahead(answer: Any) -> Any:
+    """A fit that gets this answer where it asks how the residuals bend."""
+
+    def evaluate(x: Any, steps: Any, what: int, ahead: Any) -> Any:
+        if what == 3:
+            return answer()
+        piece = reduced(slice(0, M), x)
+        return piece[:1] if what == 0 else piece
+
+    return fit(evaluate=evaluate, acceleration=True)
+
+
 def test_there_may_be_more_points_than_an_int_counts():
     once, often = fit(m=M)[1], fit(m=10**12)[1]
     np.testing.assert_allclose(once / often, (10**12 - N) / (M - N), rtol=1e-12)
@@ -225,6 +257,8 @@ def test_there_may_be_more_points_than_an_int_counts():
         (lambda: fit(evaluate=raising(OnPurposeError)), OnPurposeError, "on purpose"),
         (lambda: fit(sample=raising(OnPurposeError)), OnPurposeError, "on purpose"),
         (lambda: fit(sample=lambda x: x), ValueError, "as many residuals"),
+        (lambda: failing_ahead(lambda: np.ones(2)), ValueError, "return a piece"),
+        (lambda: failing_ahead(raising(OnPurposeError)), OnPurposeError, "on purpose"),
         (lambda: fit(observer=raising(OnPurposeError)), OnPurposeError, "on purpose"),
         (lambda: fit(lower=np.zeros(2), upper=np.zeros(2)), ValueError, "as long as"),
         (lambda: fit(lower=np.zeros(3)), ValueError, "as long as"),
@@ -276,6 +310,7 @@ CALLS: dict[str, tuple[str, Callable[[], Any]]] = {
         "fit_in_pieces",
         lambda: fit(sample=residuals, weighted=True, diag=np.ones(3)),
     ),
+    "a bent fit": ("fit_in_pieces", lambda: fit(acceleration=True)),
     "a fit that is stopped": ("fit_in_pieces", lambda: fit(observer=lambda *_: True)),
     "wrong": ("reduce_block", lambda: reduced(PARTS[1], START, loss="any")),
 }

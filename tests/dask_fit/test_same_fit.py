@@ -17,6 +17,8 @@ from models import decay, decay_jacobian
 
 # Of differences with steps of 1e-8 the eighth digit is rounding: with these the twelfth
 WIDE = {"epsfcn": 1e-6}
+TIGHT = {"epsfcn": 1e-12, "ftol": 1e-12, "xtol": 1e-12}
+FAR = [20.0, 8.0, -3.0]
 NUMPY_DECAY = traced(decay)
 FITS: dict[str, dict[str, Any]] = {
     "differences": WIDE,
@@ -48,6 +50,20 @@ FITS: dict[str, dict[str, Any]] = {
     "diag": {"diag": [1.0, 5.0, 2.0], **WIDE},
     "x_scale": {"x_scale": [1.0, 0.2, 0.5], **WIDE},
     "diff_step": {"diff_step": 1e-3},
+    "acceleration": {"acceleration": True, "p0": FAR, "jac": decay_jacobian},
+    "acceleration, differences": {"acceleration": True, "p0": FAR, **TIGHT},
+    "acceleration, traced": {"acceleration": True, "p0": FAR, "f": NUMPY_DECAY},
+    "acceleration, traced, differences": {
+        "acceleration": True, "p0": FAR, "f": traced(decay, derivatives=False), **TIGHT,
+    },
+    "acceleration, sigma, bounds": {
+        "acceleration": True, "p0": [9, 4, 0.5], "jac": decay_jacobian, "sigma": ERRORS,
+        "bounds": (0, [10, 9, 0.9]),
+    },
+    "acceleration, a loss": {
+        "acceleration": True, "p0": FAR, "jac": decay_jacobian, "loss": "cauchy",
+        "f_scale": 0.05,
+    },
     "ftol, xtol, gtol": {"ftol": 1e-3, "xtol": 1e-3, "gtol": 1e-3, **WIDE},
 }  # fmt: skip
 
@@ -70,6 +86,36 @@ def test_it_is_that_of_the_arrays_in_memory(arguments):
     if isinstance(call.get("sigma"), np.ndarray):
         call["sigma"] = lazy(call["sigma"], 999)
     assert_same(curve_fit(xdata=lazy(T, 500), ydata=lazy(Y), **call), whole)
+
+
+@pytest.mark.parametrize("f", [decay, NUMPY_DECAY], ids=["python", "traced"])
+def test_acceleration_bends_the_steps(f):
+    nfev = [
+        curve_fit(f, lazy(T), lazy(Y), FAR, full_output=True, acceleration=bends)[2][
+            "nfev"
+        ]
+        for bends in (False, True)
+    ]
+    assert nfev[0] != nfev[1]
+
+
+def test_a_model_that_is_not_finite_ahead_of_a_step_leaves_it_straight():
+    """The point ahead of the first step is the second one."""
+    points: dict[Any, None] = {}
+
+    def pitted(t: Any, *x: Any) -> Any:
+        points[x] = None
+        return decay(t, *x) * (np.nan if list(points).index(x) == 1 else 1)
+
+    popt, _ = curve_fit(
+        pitted, lazy(T, M), lazy(Y, M), [2.5, 0.9, 0.3], jac=decay_jacobian,
+        acceleration=True,
+    )  # fmt: skip
+    start, ahead, trial = map(np.array, list(points)[:3])
+    np.testing.assert_allclose(trial - start, 10 * (ahead - start), rtol=1e-9)
+    np.testing.assert_allclose(
+        popt, minpack.curve_fit(decay, T, Y, START)[0], rtol=1e-5
+    )
 
 
 def test_the_cost_is_half_the_sum_of_squares():

@@ -2,6 +2,7 @@
 module lm_judge
    use, intrinsic :: iso_c_binding, only: c_int
    use lm_types
+   use lm_acceleration, only: remember
    use lm_bounds, only: find_active
    use lm_scale, only: is_held_by_scale, scale_anew
    implicit none
@@ -19,7 +20,7 @@ contains
    !> Compare what the trial point gained with what the linear model promised, set the next
    !> step bound by it, take the point or leave it, and test for the end.
    subroutine judge(s, n, norm, x, r, ipvt, diag, qtf, x_trial, step, work, lower, upper, &
-                    active) bind(c, name="minpack_judge")
+                    active, second) bind(c, name="minpack_judge")
       type(lm_state), intent(inout) :: s
       integer(c_int), value, intent(in) :: n
       procedure(norm_kernel) :: norm
@@ -31,6 +32,7 @@ contains
       real(wp), intent(out) :: work(n) !< work space
       real(wp), intent(in), optional :: lower(n), upper(n)
       integer(c_int), intent(inout), optional :: active(n)
+      real(wp), intent(inout), optional :: second(n, 4) !< as that of lm_state
       real(wp) :: actred, prered, dirder, ratio
 
       ! The actual reduction of |fvec|², relative to it; -1 stands for a point ten
@@ -44,6 +46,7 @@ contains
       call update_bound(s, actred, dirder, ratio)
       s%trusted = merge(1, 0, abs(ratio - 1) <= as_predicted)
       if (is_accepted(s, ratio)) then
+         if (present(second)) call remember(s, n, x, r, ipvt, qtf, x_trial, second)
          x = x_trial
          if (present(lower)) call find_active(n, x, lower, upper, active)
          if (s%met /= 0) s%touched = 1
@@ -82,7 +85,7 @@ contains
    !> The reduction of |fvec|² that the linear model predicts and its directional
    !> derivative along p, both relative to |fvec|², from |J p|² and par |D p|². Where a
    !> bound has cut p, so that p does not solve the damped equations, they come from their
-   !> definition.
+   !> definition. So they do where the model has curvature beside |J p|².
    subroutine predict(s, n, norm, r, ipvt, qtf, step, rp, prered, dirder)
       type(lm_state), intent(in) :: s
       integer(c_int), intent(in) :: n
@@ -103,7 +106,7 @@ contains
       end do
       jp_part = norm(n, rp)/s%fnorm
       par_part = (sqrt(s%par)*s%pnorm)/s%fnorm
-      if (s%met == 0) then
+      if (s%met == 0 .and. s%added == 0) then
          prered = jp_part**2 + par_part**2/0.5_wp
          dirder = -(jp_part**2 + par_part**2)
       else
@@ -111,7 +114,7 @@ contains
          do i = 1, n
             dirder = dirder + (qtf(i)/s%fnorm)*(rp(i)/s%fnorm)
          end do
-         prered = larger(0.0_wp, -(2*dirder + jp_part**2))
+         prered = larger(0.0_wp, -(2*dirder + jp_part**2 + s%added))
       end if
    end subroutine
 

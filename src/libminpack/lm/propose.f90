@@ -30,10 +30,11 @@ contains
       real(wp), intent(in), optional :: lower(n), upper(n)
       integer(c_int), intent(inout), optional :: sets(n, 5)
       real(wp), intent(inout), optional :: w(n, n + bounds_vectors) !< work space
-      real(wp), intent(inout), optional :: second(n, 2) !< with acceleration; out: S's diagonal
+      real(wp), intent(inout), optional :: second(n, 4) !< as that of lm_state
       integer :: j
 
       s%free = -1
+      s%added = 0
       if (present(lower)) then
          call limit_step(n, x, lower, upper, diag, s%fnorm, s%xnorm, s%trusted, w(:, 1), &
                          w(:, 2))
@@ -63,6 +64,8 @@ contains
       s%nfev = s%nfev + 1
       s%request = LM_RESIDUALS
       s%stage = LM_STAGE_TRIED
-      if (present(second)) call aim(s, n, norm, x, r, ipvt, p, x_trial, wa1, lower, upper)
+      if (present(second)) &
+         call aim(s, n, norm, x, r, ipvt, diag, qtf, p, x_trial, wa1, wa2, second, lower, &
+                  upper, sets, w)
    end subroutine
 end module

@@ -9,7 +9,7 @@ subroutine compare_sizes(same)
    type(lm_state) :: s
    type(lm_differences) :: d
    integer, parameter :: pointer = c_sizeof(s%x)
-   integer, parameter :: equal_states = 1/merge(1, 0, c_sizeof(s) == 18*4 + 12*8 + 16*pointer)
+   integer, parameter :: equal_states = 1/merge(1, 0, c_sizeof(s) == 18*4 + 13*8 + 16*pointer)
    integer, parameter :: equal_differences = 1/merge(1, 0, c_sizeof(d) == 8*4 + 4*8 + 3*pointer)
 
    same = equal_states == 1 .and. equal_differences == 1

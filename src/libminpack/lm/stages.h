@@ -39,7 +39,7 @@ void minpack_bend(lm_state *s, int n, lm_norm norm, const double *x, const doubl
 void minpack_judge(lm_state *s, int n, lm_norm norm, double *x, const double *r,
                    const int *ipvt, double *diag, const double *qtf,
                    const double *x_trial, const double *step, double *work,
-                   const double *lower, const double *upper, int *active);
+                   const double *lower, const double *upper, int *active, double *second);
 /* bounds.f90 */
 void minpack_find_active(int n, const double *x, const double *lower, const double *upper,
                          int *active);

@@ -18,7 +18,7 @@
 #include "stages.h"
 
 /* sizes.f90 has the same of the records in Fortran. */
-_Static_assert(sizeof(lm_state) == 18 * 4 + 12 * 8 + 16 * sizeof(void *),
+_Static_assert(sizeof(lm_state) == 18 * 4 + 13 * 8 + 16 * sizeof(void *),
                "types.f90 mirrors lm_state");
 _Static_assert(sizeof(lm_differences) == 8 * 4 + 4 * 8 + 3 * sizeof(void *),
                "types.f90 mirrors lm_differences");
@@ -102,7 +102,8 @@ void lm_step(lm_state *s)
         break;
     case LM_STAGE_TRIED:
         minpack_judge(s, s->n, s->norm, s->x, s->r, s->ipvt, s->diag, s->qtf, s->x_trial,
-                      s->step, s->work, s->lower, s->upper, s->active);
+                      s->step, s->work, s->lower, s->upper, s->active,
+                      s->accelerates ? s->second : NULL);
         break;
     }
     if (s->stage == LM_STAGE_PROPOSE)

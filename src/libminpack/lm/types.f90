@@ -95,6 +95,7 @@ module lm_types
       real(c_double) :: gnorm    !< largest cosine between fvec and a column of J
       real(c_double) :: delta    !< the step bound: |D p| <= delta
       real(c_double) :: par      !< the Levenberg-Marquardt parameter
+      real(c_double) :: added    !< p'C p/|fvec|², see acceleration.f90; or 0
    end type
 
    !> The points of a Jacobian by differences.
