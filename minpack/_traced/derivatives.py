@@ -64,16 +64,11 @@ def derivatives(
         row = [zero] * n
         columns = work.columns.get(output.order)
         if columns:
-            made = {product_key(g): g for g in columns.values()}
+            made = {(g[0], *map(id, g[1:])): g for g in columns.values()}
             for j, g in columns.items():
                 row[j] = work.column(g, made)
         rows.append(row)
     return rows
-
-
-def product_key(g: Product) -> tuple[Any, ...]:
-    """Return a key that equal products share."""
-    return (g[0], id(g[1]), id(g[2]), id(g[3]))
 
 
 class Derivation:

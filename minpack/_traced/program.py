@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import operator
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ class Program:
         For each piece of the result its length, the products of matrices, the
         instructions for the values, those for the derivatives, the operand that is the
         result, and those that are its derivatives, or None.
+    arrays : tuple
+        Which of the leaves are arrays: pairs of a place there and in the record.
     """
 
     def __init__(
@@ -63,6 +66,16 @@ class Program:
             )
         self.segments = tuple(segments)
         self.leaves = tuple(lowering.leaves)
+        self.arrays = tuple(lowering.arrays)
+
+    def with_arrays(self, arrays: Sequence[Any]) -> Program:
+        """Return the same program with other arrays, in the order of `arrays`."""
+        other = copy.copy(self)
+        leaves = list(self.leaves)
+        for (place, _), array in zip(self.arrays, arrays, strict=True):
+            leaves[place] = array
+        other.leaves = tuple(leaves)
+        return other
 
     def compile(self) -> Any:
         """Return the program that the compiled part runs."""
@@ -90,11 +103,12 @@ class _Lowering:
         self.numbers = [0] * len(trace.nodes)
         self.count = len(trace.parameters)
         self.leaves: list[Any] = []
+        self.arrays: list[tuple[int, int]] = []  # as those of Program
         self.scalars: list[Node] = []
         self.matrices: dict[int, int] = {}  # the numbers of matrices, by their id
         self._shared: set[int] = set()  # the places of scalars and leaves
         self._leaves: list[Node] = []
-        self._matrices: list[Any] = []
+        self._products: list[Node] = []
         for j, node in enumerate(trace.parameters):
             self.numbers[node.order] = j
             self._shared.add(node.order)
@@ -123,7 +137,7 @@ class _Lowering:
                 own[order] = node
                 found.append(node)
                 if node.op == "matmul":
-                    self._matrices.append(node.payload)
+                    self._products.append(node)
             stack += node.operands
         return _in_order(found)
 
@@ -135,12 +149,15 @@ class _Lowering:
             payload = node.payload
             if node.op == "data":
                 payload = (*payload, node.char, node.length is None)
+            elif node.op == "array":
+                self.arrays.append((len(self.leaves), node.order))
             self.leaves.append(payload)
-        for matrix in self._matrices:
-            if id(matrix) not in self.matrices:
-                self.matrices[id(matrix)] = self.count
+        for node in self._products:
+            if id(node.payload) not in self.matrices:
+                self.matrices[id(node.payload)] = self.count
                 self.count += 1
-                self.leaves.append(matrix)
+                self.arrays.append((len(self.leaves), node.order))
+                self.leaves.append(node.payload)
 
     def number_scalars(self, split: int) -> tuple[Any, ...]:
         """Return the instructions on numbers, the first `split` before the others."""

@@ -15,6 +15,7 @@ from minpack._traced.cells import MOST_ENTRIES, cell_map, get, join_map
 from minpack._traced.loops import (
     ARITHMETIC,
     FLOAT64,
+    UntraceableError,
     all_float64,
     char_of,
     operator_power,
@@ -44,6 +45,7 @@ MOST_NODES = 20_000  # of a record; a loop over the points makes more
 MOST_CELLS = 256  # the most entries of an array, for each of its points
 
 _ARRAYS = (Vector, Cells, Joined, np.ndarray)
+_OF_POINTS = (Vector, Cells)
 _NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
 
 
@@ -64,6 +66,9 @@ class Trace:
         Whether huge derivatives stand for infinite ones.
     numbers : set
         The Python numbers that the function uses.
+    nodes : dict
+        The nodes in their order. The keys, which name no object but ufuncs, are the
+        structure of the record.
     """
 
     def __init__(self, m: int) -> None:
@@ -75,7 +80,8 @@ class Trace:
         self.numbers: set[Any] = set()
         self.nodes: dict[Any, Node] = {}
         self.values: dict[int, Any] = {}
-        self.kept: list[Any] = []  # arrays whose id is in a key
+        self.by_id: dict[Any, Any] = {}  # stand-ins for captured arrays
+        self.kept: list[Any] = []  # arrays whose id is in a key of by_id
         self.own: dict[int, Any] = {}  # arrays that were made here
         self.parameters: list[Node] = []
 
@@ -85,6 +91,7 @@ class Trace:
             self.data,
             self.nodes,
             self.values,
+            self.by_id,
             self.kept,
             self.own,
             self.parameters,
@@ -103,8 +110,10 @@ class Trace:
     def constant(self, value: Any, char: str = "d") -> Node:
         """Return the node of a number."""
         key: Any = (char, value)
-        if value == 0 or value != value:
+        if value == 0:
             key = (char, value, str(value))
+        elif value != value:
+            key = (char, np.array(value, char).tobytes())
         node = self.nodes.get(key)
         if node is None:
             node = self.nodes[key] = Scalar(
@@ -116,17 +125,17 @@ class Trace:
         """Return the node of an array (L,) of numbers; one entry is a number."""
         if values.ndim == 0 or (values.size == 1 and self.m != 1):
             return self.constant(values.reshape(()).item(), char_of(values.dtype))
-        key = ("array", id(values))
-        node = self.nodes.get(key)
+        node = self.by_id.get(id(values))
         if node is None:
             if captured and id(values) not in self.own:
                 self.captures = True
             plain = values
             if not (values.flags.aligned and values.dtype.isnative):
                 plain = values.astype(values.dtype.newbyteorder("="))
-            node = self.nodes[key] = Vector(
-                self, "array", (), char_of(plain.dtype), values.size, False, "", plain
-            )
+            char, size = char_of(plain.dtype), values.size
+            node = Vector(self, "array", (), char, size, False, "", plain)
+            self.nodes["array", node.order, char, size] = node
+            self.by_id[id(values)] = node
             self.kept.append(values)
         return node
 
@@ -134,7 +143,7 @@ class Trace:
         self, k: int, offset: int, stride: int, char: str, length: int | None
     ) -> Node:
         """Return the node of a part of argument k, which begins at a byte of it."""
-        key = ("data", k, offset, stride, length)
+        key = ("data", k, offset, stride, char, length)
         node = self.nodes.get(key)
         if node is None:
             kind = Scalar if length is None else Vector
@@ -200,35 +209,34 @@ class Trace:
         nodes = self.nodes
         key: tuple[Any, ...]
         if len(operands) == 2:  # as below, but fast
-            key = (op, types, part, operands[0].order, operands[1].order)
+            a, b = operands
+            key = (op, types, part, a.order, b.order)
+            node = nodes.get(key)
+            if node is not None:
+                return node
+            depends = a.depends or b.depends
+            length = b.length if a.length is None else a.length
+            if a.length is not None and b.length is not None and b.length != length:
+                raise _other_lengths(a.length, b.length)
         else:
             key = (op, types, part, *[each.order for each in operands])
-        node = nodes.get(key)
-        if node is not None:
-            return node
-        length, depends = None, False
-        for operand in operands:
-            if operand.depends:
-                depends = True
-            if operand.length is not None and operand.length != length:
-                if length is not None:
-                    raise refuse(
-                        f"arrays of {length} and {operand.length} points in one "
-                        "operation",
-                        "they must be as many",
-                    )
-                length = operand.length
+            node = nodes.get(key)
+            if node is not None:
+                return node
+            depends, length = False, None
+            for each in operands:
+                depends = depends or each.depends
+                if each.length is not None and each.length != length:
+                    if length is not None:
+                        raise _other_lengths(length, each.length)
+                    length = each.length
         if len(nodes) > MOST_NODES:
             raise refuse(
                 f"more than {MOST_NODES:,} operations",
                 "write operations on whole arrays in place of a loop over the points, "
                 "and np.stack in place of np.array for arrays of parameters",
             )
-        char = (
-            types[-1]
-            if part == 0 and types[-2] == ">"
-            else types[types.index(">") + 1 + part]
-        )
+        char = types[-1] if types[-2] == ">" else types[types.index(">") + 1 + part]
         kind = Scalar if length is None else Vector
         node = nodes[key] = kind(self, op, operands, char, length, depends, types, part)
         return node
@@ -240,11 +248,11 @@ class Trace:
         if node.op == "constant":
             return self.constant(node.payload.astype(char).item(), char)
         if node.op == "array":
-            key = ("cast", id(node), char)
-            done = self.nodes.get(key)
+            key = (node.order, char)
+            done: Node | None = self.by_id.get(key)
             if done is None:
                 done = self.array(node.payload.astype(char), captured=False)
-                self.nodes[key] = done
+                self.by_id[key] = done
             return done
         if node.char not in CHARS or char not in CHARS:
             raise refuse(
@@ -261,7 +269,7 @@ class Trace:
             return self.constant(value)
         if isinstance(value, STAND_INS):
             return value
-        if isinstance(value, _NUMBERS):
+        if kind is int or isinstance(value, _NUMBERS):
             self.numbers.add(value)
             if isinstance(value, int) and not isinstance(value, bool):
                 if abs(value) < 2**63:
@@ -271,7 +279,7 @@ class Trace:
                 value.item() if isinstance(value, np.generic) else value,
                 "?" if isinstance(value, bool) else char_of(np.asarray(value).dtype),
             )
-        is_list = isinstance(value, list | tuple)
+        is_list = isinstance(value, (list, tuple))
         if is_list:
             value = np.asarray(value)
         if not isinstance(value, np.ndarray):
@@ -291,11 +299,9 @@ class Trace:
         if flat.ndim == 1:
             self.kept.append(flat)
             return self.array(flat)
-        key = ("cells", id(value))
-        done = self.nodes.get(key)
+        done = self.by_id.get(id(value))
         if done is None:
-            done = self._cells(flat)
-            self.nodes[key] = done
+            done = self.by_id[id(value)] = self._cells(flat)
             self.kept.append(value)
         return done
 
@@ -335,11 +341,13 @@ class Trace:
         """Record a ufunc; return its output, or a tuple of several outputs."""
         types = FLOAT64.get(ufunc) or all_float64(ufunc)
         nodes: list[Any] = []
-        is_float64 = types is not None
         for value in operands:
             kind = type(value)
             if kind is Vector or kind is Scalar:
                 node = value
+            elif kind is float:
+                self.numbers.add(value)
+                node = self.constant(value)
             elif kind is int and ufunc in ARITHMETIC and -_EXACT < value < _EXACT:
                 self.numbers.add(value)
                 node = self.constant(float(value))
@@ -350,9 +358,9 @@ class Trace:
                     every = [self.leaf(each) for each in operands]
                     return self._apply_to_cells(ufunc, operands, every)
             if node.char != "d":
-                is_float64 = False
+                types = None
             nodes.append(node)
-        if not is_float64 or types is None:
+        if types is None:
             # NumPy finds the type from the arrays: a Python number adapts to it.
             nodes = [self.leaf(value) for value in operands]
             weak = tuple(
@@ -361,7 +369,7 @@ class Trace:
             )
             types = resolve(ufunc, weak)
             nodes = list(map(self.cast, nodes, types))
-        if ufunc.nout == 1:
+        if types[-2] == ">":  # one output
             return self.make(ufunc, types, tuple(nodes))
         return tuple(
             [self.make(ufunc, types, tuple(nodes), part) for part in range(ufunc.nout)]
@@ -398,10 +406,11 @@ class Trace:
 
     def power(self, base: Any, exponent: Any) -> Any:
         """Record ``base ** exponent``, which is not always np.power."""
-        if isinstance(base, Vector | Cells) and isinstance(exponent, _NUMBERS):
+        if isinstance(base, _OF_POINTS) and isinstance(exponent, _NUMBERS):
             if isinstance(base, Cells) and base.points is None and not base.array.size:
                 return base
-            ufunc, operands = operator_power(base.dtype, exponent)
+            char = base.dtype.char if isinstance(base, Cells) else base.char
+            ufunc, operands = operator_power(char, exponent)
             return self.apply(ufunc, (base, *operands))
         if isinstance(base, _ARRAYS) or isinstance(exponent, _ARRAYS):
             return self.apply(np.power, (base, exponent))
@@ -484,7 +493,7 @@ class Trace:
         """Return a number for each of `length` points."""
         if length is None:
             return node
-        key = ("filled", id(node), length)
+        key = ("filled", node.order, length)
         found = self.nodes.get(key)
         if found is None:
             values = np.broadcast_to(node.payload, (length,))
@@ -496,6 +505,12 @@ class Trace:
     def clip(self) -> np.ufunc:
         """Return the ufunc behind np.clip."""
         return ufunc_of(np.clip, 0.0, 1.0)
+
+
+def _other_lengths(one: int, other: int) -> UntraceableError:
+    return refuse(
+        f"arrays of {one} and {other} points in one operation", "they must be as many"
+    )
 
 
 def _or_numbers(operands: Sequence[Any], others: Sequence[Any]) -> list[Any]:
