@@ -28,7 +28,7 @@ class Rows(StandIn):
         The axis of the fits.
     """
 
-    __slots__ = ("axis", "one")
+    __slots__ = ("axis", "one", "trace")
     trace: RowsTrace
     depends = True
 

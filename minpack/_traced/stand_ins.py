@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minpack import _minpack
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -51,7 +53,7 @@ def _unary(ufunc: np.ufunc) -> Callable[[Any], Any]:
 class StandIn:
     """What all stand-ins have in common: operators and NumPy's protocols."""
 
-    __slots__ = ("trace",)
+    __slots__ = ()
 
     trace: Trace
     depends: bool  # on the parameters
@@ -204,7 +206,7 @@ _METHODS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
-class Node(StandIn):
+class Node(StandIn, _minpack.Node):
     """An operation and what it is applied to.
 
     Attributes
@@ -222,37 +224,7 @@ class Node(StandIn):
         The place in the record; operands come before the operation.
     """
 
-    __slots__ = (
-        "char",
-        "depends",
-        "length",
-        "op",
-        "operands",
-        "order",
-        "payload",
-        "types",
-    )
-
-    def __init__(
-        self,
-        trace: Trace,
-        op: Any,
-        operands: tuple[Node, ...],
-        char: str,
-        length: int | None,
-        depends: bool,
-        types: str,
-        payload: Any,
-    ) -> None:
-        self.trace = trace
-        self.op = op
-        self.operands = operands
-        self.char = char
-        self.length = length
-        self.depends = depends
-        self.types = types
-        self.payload = payload
-        self.order = len(trace.nodes)
+    __slots__ = ()
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -349,7 +321,7 @@ class Cells(StandIn):
         The array of numbers that it stands for.
     """
 
-    __slots__ = ("array", "depends", "length", "points", "source")
+    __slots__ = ("array", "depends", "length", "points", "source", "trace")
 
     def __init__(
         self,
@@ -436,7 +408,7 @@ class Cells(StandIn):
 class Joined(StandIn):
     """Arrays one after the other, as np.concatenate makes them of several curves."""
 
-    __slots__ = ("depends", "pieces")
+    __slots__ = ("depends", "pieces", "trace")
     ndim = 1
 
     def __init__(self, trace: Trace, pieces: list[Node]) -> None:

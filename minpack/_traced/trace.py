@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minpack import _minpack
 from minpack._traced import CHARS, INT, functions, parts
 from minpack._traced.cells import MOST_ENTRIES, cell_map, get, join_map
 from minpack._traced.loops import (
     ARITHMETIC,
     FLOAT64,
-    UntraceableError,
     all_float64,
     char_of,
     operator_power,
@@ -49,7 +49,7 @@ _OF_POINTS = (Vector, Cells)
 _NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
 
 
-class Trace:
+class Trace(_minpack.Graph):
     """A record under way: the nodes, each made once.
 
     Attributes
@@ -72,13 +72,13 @@ class Trace:
     """
 
     def __init__(self, m: int) -> None:
+        super().__init__(Scalar, Vector, FLOAT64, MOST_NODES)
         self.m = m
         self.data: list[NDArray[Any]] = []
         self.reads_data = False
         self.captures = False
         self.has_poles = False
         self.numbers: set[Any] = set()
-        self.nodes: dict[Any, Node] = {}
         self.values: dict[int, Any] = {}
         self.by_id: dict[Any, Any] = {}  # stand-ins for captured arrays
         self.kept: list[Any] = []  # arrays whose id is in a key of by_id
@@ -202,44 +202,20 @@ class Trace:
 
     # --- Nodes --------------------------------------------------------------------
 
-    def make(
-        self, op: Any, types: str, operands: tuple[Node, ...], part: int = 0
-    ) -> Node:
-        """Return the node of an operation on nodes of the right types."""
-        nodes = self.nodes
-        key: tuple[Any, ...]
-        if len(operands) == 2:  # as below, but fast
-            a, b = operands
-            key = (op, types, part, a.order, b.order)
-            node = nodes.get(key)
-            if node is not None:
-                return node
-            depends = a.depends or b.depends
-            length = b.length if a.length is None else a.length
-            if a.length is not None and b.length is not None and b.length != length:
-                raise _other_lengths(a.length, b.length)
-        else:
-            key = (op, types, part, *[each.order for each in operands])
-            node = nodes.get(key)
-            if node is not None:
-                return node
-            depends, length = False, None
-            for each in operands:
-                depends = depends or each.depends
-                if each.length is not None and each.length != length:
-                    if length is not None:
-                        raise _other_lengths(length, each.length)
-                    length = each.length
-        if len(nodes) > MOST_NODES:
-            raise refuse(
-                f"more than {MOST_NODES:,} operations",
-                "write operations on whole arrays in place of a loop over the points, "
-                "and np.stack in place of np.array for arrays of parameters",
-            )
-        char = types[-1] if types[-2] == ">" else types[types.index(">") + 1 + part]
-        kind = Scalar if length is None else Vector
-        node = nodes[key] = kind(self, op, operands, char, length, depends, types, part)
-        return node
+    def refuse_lengths(self, one: int, other: int) -> None:
+        """Raise the error of an operation on arrays of two lengths."""
+        raise refuse(
+            f"arrays of {one} and {other} points in one operation",
+            "they must be as many",
+        )
+
+    def refuse_more(self) -> None:
+        """Raise the error of too many operations."""
+        raise refuse(
+            f"more than {MOST_NODES:,} operations",
+            "write operations on whole arrays in place of a loop over the points, "
+            "and np.stack in place of np.array for arrays of parameters",
+        )
 
     def cast(self, node: Node, char: str) -> Node:
         """Return the node as numbers of another type."""
@@ -337,8 +313,8 @@ class Trace:
 
     # --- Operations ---------------------------------------------------------------
 
-    def apply(self, ufunc: np.ufunc, operands: Sequence[Any]) -> Any:
-        """Record a ufunc; return its output, or a tuple of several outputs."""
+    def apply_to_any(self, ufunc: np.ufunc, operands: Sequence[Any]) -> Any:
+        """Record a ufunc whose operands are not all nodes of float64."""
         types = FLOAT64.get(ufunc) or all_float64(ufunc)
         nodes: list[Any] = []
         for value in operands:
@@ -505,12 +481,6 @@ class Trace:
     def clip(self) -> np.ufunc:
         """Return the ufunc behind np.clip."""
         return ufunc_of(np.clip, 0.0, 1.0)
-
-
-def _other_lengths(one: int, other: int) -> UntraceableError:
-    return refuse(
-        f"arrays of {one} and {other} points in one operation", "they must be as many"
-    )
 
 
 def _or_numbers(operands: Sequence[Any], others: Sequence[Any]) -> list[Any]:

@@ -9,6 +9,7 @@
 #include "callback.h"
 #include "curve_fit.h"
 #include "compiled.h"
+#include "graph.h"
 #include "least_squares.h"
 #include "leastsq.h"
 #include "minpack.h"
@@ -134,7 +135,8 @@ static PyMethodDef methods[] = {
 static int execute(PyObject *module)
 {
     if (PyArray_ImportNumPyAPI() < 0 || PyUFunc_ImportUFuncAPI() < 0
-        || PyModule_AddStringConstant(module, "COMPILERS", COMPILERS) < 0)
+        || PyModule_AddStringConstant(module, "COMPILERS", COMPILERS) < 0
+        || graph_add_types(module) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "KERNELS_BUILT", KERNELS_BUILT);
 }
