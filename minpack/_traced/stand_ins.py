@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minpack import _minpack
+import minpack._minpack as _minpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

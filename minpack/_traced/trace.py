@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minpack import _minpack
+import minpack._minpack as _minpack
 from minpack._traced import CHARS, INT, functions, parts
 from minpack._traced.cells import MOST_ENTRIES, cell_map, get, join_map
 from minpack._traced.loops import (
@@ -70,6 +70,8 @@ class Trace(_minpack.Graph):
         The nodes in their order. The keys, which name no object but ufuncs, are the
         structure of the record.
     """
+
+    make: Callable[..., Node]
 
     def __init__(self, m: int) -> None:
         super().__init__(Scalar, Vector, FLOAT64, MOST_NODES)

@@ -120,6 +120,8 @@ static PyMethodDef methods[] = {
      "Call a model with data and the parameters, as numbers."},
     {"program", program_new, METH_VARARGS,
      "A traced function from its instructions; see _minpack.pyi."},
+    {"lower", program_lower, METH_VARARGS,
+     "The description of a program for a record; see _minpack.pyi."},
     {"program_bind", (PyCFunction)(void (*)(void))program_bind, METH_FASTCALL,
      "A program as compiled functions of some data."},
     {"program_values", program_values, METH_VARARGS, "What a program computes at x."},
