@@ -64,9 +64,7 @@ def derivatives(
         row = [zero] * n
         columns = work.columns.get(output.order)
         if columns:
-            made = {
-                (g[0], id(g[1]), id(g[2]), id(g[3])): g for g in columns.values()
-            }
+            made = {(g[0], id(g[1]), id(g[2]), id(g[3])): g for g in columns.values()}
             for j, g in columns.items():
                 row[j] = work.column(g, made)
         rows.append(row)

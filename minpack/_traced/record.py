@@ -87,12 +87,12 @@ def record(
     trace = Trace(m)
     try:
         stands = {id(array): trace.argument(array) for array in arrays}
-        args = tuple([stands.get(id(each), each) for each in args])
-        kwargs = {name: stands.get(id(each), each) for name, each in kwargs.items()}
         parameters = [trace.parameter(j) for j in range(n)]
         if is_curve:
-            answer = function(args[0], *parameters)
+            answer = function(stands.get(id(args[0]), args[0]), *parameters)
         else:
+            args = tuple([stands.get(id(each), each) for each in args])
+            kwargs = {name: stands.get(id(each), each) for name, each in kwargs.items()}
             cells = np.empty(n, object)
             cells[:] = parameters
             answer = function(Cells(trace, cells, None), *args, **kwargs)

@@ -323,10 +323,9 @@ class Trace(_minpack.Graph):
             kind = type(value)
             if kind is Vector or kind is Scalar:
                 node = value
-            elif kind is float:
-                self.numbers.add(value)
-                node = self.constant(value)
-            elif kind is int and ufunc in ARITHMETIC and -_EXACT < value < _EXACT:
+            elif kind is float or (
+                kind is int and ufunc in ARITHMETIC and -_EXACT < value < _EXACT
+            ):
                 self.numbers.add(value)
                 node = self.constant(float(value))
             else:
@@ -392,7 +391,10 @@ class Trace(_minpack.Graph):
             return self.apply(ufunc, (base, *operands))
         if isinstance(base, _ARRAYS) or isinstance(exponent, _ARRAYS):
             return self.apply(np.power, (base, exponent))
-        left, right = self.leaf(base), self.leaf(exponent)
+        left = self.leaf(base)
+        if left.char == "d" and type(exponent) is int:
+            exponent = float(exponent)
+        right = self.leaf(exponent)
         # np.where makes arrays of no dimension, and two integers stay integers.
         if "select" in (left.op, right.op) or "d" not in (left.char, right.char):
             return self.apply(np.power, (base, exponent))
