@@ -211,16 +211,22 @@ def test_rows_and_columns_are_told_apart():
 
 
 def test_results_are_told_apart():
-    def pair(t, a, b):
-        return np.concatenate([a * t[:20], b * t[20:]])
+    def model(*which):
+        def f(t, a, b):
+            parts = [a * t[:25], b * t[25:], a + b * t[:25]]
+            return np.concatenate([parts[k] for k in which])
 
-    def other(t, a, b):
-        return np.concatenate([a * t[:20], b * t[20:]])[::1] if False else pair(t, b, a)
+        return f
 
-    for f in (pair, other, pair):
-        assert_right(f)
-    for f in (lambda t, a, b: a * t, lambda t, a, b: b * t, lambda t, a, b: a + 0 * t):
-        assert_right(f)
+    for which in ((0, 1), (1, 0), (2, 1), (0, 0), (0, 1), (0, 1, 2), (0,)):
+        assert_right(model(*which))
+
+
+def test_one_number_is_repeated_for_as_many_values_as_there_are():
+    for m in (3, 5, 3):
+        bound = traced(lambda t, a, b: a * b).bind_curve(None, X, m)
+        values = _minpack.program_values(bound.record.program, bound.arrays, X)
+        assert bits(values) == bits(np.full(m, X[0] * X[1]))
 
 
 def test_derivatives_are_there_where_they_are_wanted():
