@@ -68,13 +68,14 @@ def find(key: Any, trace: Trace) -> tuple[Program, Any] | None:
 
 
 def keep(key: Any, description: Program, compiled: Any) -> None:
-    """Keep a program without its arrays, in place of the one used longest ago."""
+    """Keep a program without its arrays; of too many half go, used longest ago."""
     if key is None or any(order >= len(key[-1]) for _, order in description.arrays):
         return  # an array that was made from another, for a derivative
     if description.arrays:
         description = description.with_arrays([None] * len(description.arrays))
         compiled = None
     if len(KEPT) >= MOST_PROGRAMS:
-        oldest = min(list(KEPT.items()), key=lambda item: item[1].used)
-        KEPT.pop(oldest[0], None)
+        by_use = sorted(list(KEPT.items()), key=lambda item: item[1].used)
+        for each, _ in by_use[: MOST_PROGRAMS // 2]:
+            KEPT.pop(each, None)
     KEPT[key] = _Kept(description, compiled)
