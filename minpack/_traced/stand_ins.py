@@ -174,26 +174,9 @@ class StandIn:
     def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
         return self.trace.as_type(self, np.dtype(dtype))
 
-    def __getattr__(self, name: str) -> Any:
-        # A ufunc of an array of objects calls their methods of its name.
-        if name.startswith("__"):
-            raise AttributeError(name)
-        ufunc = getattr(np, name, None)
-        if isinstance(ufunc, np.ufunc) and ufunc.nin == 1:
-            return lambda: self.trace.apply(ufunc, (self,))
-        if not self.depends and hasattr(np.ndarray, name):
-            return getattr(self.trace.value(self), name)
-        function = _METHODS.get(name)
-        if function is not None:
-            return lambda *args, **kwargs: self.trace.call(
-                function, (self, *args), kwargs
-            )
-        if hasattr(np.ndarray, name):
-            raise self.trace.refuse(
-                f"the method {name} of an array that depends on a parameter",
-                "use operators and NumPy's ufuncs",
-            )
-        raise AttributeError(name)
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
 
 
 _METHODS: dict[str, Callable[..., Any]] = {
@@ -201,9 +184,44 @@ _METHODS: dict[str, Callable[..., Any]] = {
     for name in (
         "sum", "mean", "prod", "min", "max", "std", "var", "any", "all", "clip", "dot",
         "round", "cumsum", "cumprod", "argmax", "argmin", "sort", "ravel", "reshape",
-        "squeeze", "transpose", "trace", "repeat", "take", "swapaxes",
+        "squeeze", "transpose", "repeat", "take", "swapaxes",
     )
 }  # fmt: skip
+
+
+def _attribute(name: str) -> property:
+    """Make what stand-ins have under a name of NumPy's arrays or ufuncs."""
+    ufunc = getattr(np, name, None)
+    function = _METHODS.get(name)
+
+    def get(self: StandIn) -> Any:
+        # A ufunc of an array of objects calls their methods of its name.
+        if isinstance(ufunc, np.ufunc) and ufunc.nin == 1:
+            return lambda: self.trace.apply(ufunc, (self,))
+        if not self.depends:
+            return getattr(self.trace.value(self), name)
+        if function is None:
+            raise self.trace.refuse(
+                f"the method {name} of an array that depends on a parameter",
+                "use operators and NumPy's ufuncs",
+            )
+        return lambda *args, **kwargs: self.trace.call(function, (self, *args), kwargs)
+
+    return property(get)
+
+
+def _names() -> Iterator[str]:
+    """List the attributes of arrays, and the ufuncs of one array."""
+    yield from dir(np.ndarray)
+    for name, value in vars(np).items():
+        if isinstance(value, np.ufunc) and value.nin == 1:
+            yield name
+
+
+# As attributes of the class, for a method __getattr__ would make all of them slow.
+for _name in _names():
+    if not _name.startswith("__") and _name != "trace" and _name not in vars(StandIn):
+        setattr(StandIn, _name, _attribute(_name))
 
 
 class Node(StandIn, _minpack.Node):

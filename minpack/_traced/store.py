@@ -37,7 +37,10 @@ KEPT: dict[Any, _Kept] = {}  # threads need no lock: an operation on it is whole
 
 
 def structure(
-    trace: Trace, pieces: Sequence[Node], lengths: Sequence[int], *options: Any
+    trace: Trace,
+    pieces: Sequence[Node],
+    lengths: Sequence[int],
+    wants_derivatives: bool,
 ) -> Any:
     """Return what derivatives and a program depend on, to the bit, as a key.
 
@@ -46,7 +49,7 @@ def structure(
     if len(trace.nodes) > MOST_NODES:
         return None
     return (
-        options,
+        wants_derivatives,
         tuple(lengths),
         tuple([piece.order for piece in pieces]),
         tuple(trace.nodes),
