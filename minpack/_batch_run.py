@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minpack import _minpack
+import minpack._minpack as _minpack
 from minpack._batch_arguments import integer_argument
 from minpack._batch_data import INT_MAX
 from minpack._batch_result import BatchResult

@@ -1,7 +1,7 @@
 """The compiled part: a fit from Python's arguments to a tuple of results."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -195,6 +195,60 @@ def batch_served(batch: _Batch, /) -> int:
 def batch_allow(batch: _Batch, workers: int, /) -> None:
     """Let so many workers take fits, those that came first; others end theirs."""
 
+class Graph:
+    """What makes the nodes of a record, each once; `_traced.trace.Trace` is one."""
+
+    nodes: dict[Any, Any]  # in their order
+
+    def __init__(
+        self,
+        scalar: type[Node],  # the class of one number,
+        vector: type[Node],  # and that of one for each point
+        loops: dict[np.ufunc, str],  # the types of the loops for float64, as "dd->d"
+        most: int,  # nodes
+        /,
+    ) -> None: ...
+    def make(
+        self, op: Any, types: str, operands: tuple[Any, ...], part: int = 0, /
+    ) -> Any:
+        """Return the node of an operation on nodes of the right types.
+
+        It calls the method `refuse_lengths` where the nodes differ in length, and
+        `refuse_more` where there are too many.
+        """
+
+    def apply(self, ufunc: np.ufunc, operands: Sequence[Any], /) -> Any:
+        """Record a ufunc; return its output, or a tuple of several outputs.
+
+        It calls the method `apply_to_any` where not all operands are nodes of float64.
+        """
+
+class Node:
+    """What `_traced.stand_ins.Node` says; the order is the number of nodes before."""
+
+    trace: Any
+    op: Any
+    operands: tuple[Any, ...]
+    char: str
+    length: int | None
+    types: str
+    payload: Any
+    order: int
+    depends: bool
+
+    def __new__(
+        cls,
+        trace: Graph,
+        op: Any,
+        operands: tuple[Node, ...],
+        char: str,
+        length: int | None,
+        depends: bool,
+        types: str,
+        payload: Any,
+        /,
+    ) -> Self: ...
+
 class _Program:
     """A capsule: a function as a list of NumPy's own inner loops."""
 
@@ -213,6 +267,23 @@ _Segment = tuple[
     int,  # the operand that is the values; a scalar is repeated
     tuple[int, ...] | None,  # those that are the derivatives, where there are any
 ]
+
+def lower(
+    parameters: list[Any],  # nodes
+    size: int,  # of the record
+    pieces: list[Any],  # nodes
+    lengths: list[int],
+    columns: list[list[Any]] | None,  # for each piece n nodes
+    matmul: np.ufunc,
+    /,
+) -> tuple[
+    tuple[_Leaf, ...],
+    tuple[tuple[int, int], ...],  # of each array the place as a leaf and as a node
+    _Instructions,  # the scalars
+    int,  # the split
+    tuple[_Segment, ...],
+]:
+    """Describe the program of a record."""
 
 def program(
     n: int,

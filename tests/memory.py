@@ -33,6 +33,14 @@ def grows(memory: Any, act: Callable[[], None]) -> bool:
     return True
 
 
+def outcome(act: Callable[[], Any]) -> str:
+    """What `act` returns, as text, or that memory ran out."""
+    try:
+        return repr(act())
+    except MemoryError:
+        return "MemoryError"
+
+
 each_extent = pytest.mark.parametrize(
     "alone", [True, False], ids=["alone", "with all that follow"]
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from minpack import _minpack
+import minpack._minpack as _minpack
 from minpack._traced.record import Record, cannot_be_traced, record, record_of
 from minpack._traced.rows import Rows, RowsTrace
 from minpack._traced.stand_ins import Node, Vector

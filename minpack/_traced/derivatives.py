@@ -64,16 +64,11 @@ def derivatives(
         row = [zero] * n
         columns = work.columns.get(output.order)
         if columns:
-            made = {product_key(g): g for g in columns.values()}
+            made = {(g[0], id(g[1]), id(g[2]), id(g[3])): g for g in columns.values()}
             for j, g in columns.items():
                 row[j] = work.column(g, made)
         rows.append(row)
     return rows
-
-
-def product_key(g: Product) -> tuple[Any, ...]:
-    """Return a key that equal products share."""
-    return (g[0], id(g[1]), id(g[2]), id(g[3]))
 
 
 class Derivation:
@@ -115,14 +110,16 @@ class Derivation:
                 continue
             node = nodes[i]
             op = node.op
-            rules = RULES.get(op)
-            pieces = PIECES.get(op) if rules is None else None
-            if i in ends or len(found) > 1 or op == "parameter" or pieces is not None:
+            if op == "parameter":
                 for joint, g in found.items():
                     parts[joint].append((i, g))
-                if op == "parameter":
-                    self.columns[i] = {node.payload: ONE}
-                    continue
+                self.columns[i] = {node.payload: ONE}
+                continue
+            rules = RULES.get(op)
+            pieces = PIECES.get(op) if rules is None else None
+            if i in ends or len(found) > 1 or pieces is not None:
+                for joint, g in found.items():
+                    parts[joint].append((i, g))
                 parts[i] = []
                 if pieces is not None:
                     choice = pieces(self, in_float64(self.trace, node))
@@ -203,9 +200,9 @@ class Derivation:
     def times(self, g: Product, node: Node) -> Product:
         """Multiply a product by a node."""
         number, scalar, fixed, vector = g
-        if node.op == "constant":
-            return (number * float(node.payload), scalar, fixed, vector)
         if node.length is None:
+            if node.op == "constant":
+                return (number * float(node.payload), scalar, fixed, vector)
             scalar = node if scalar is None else self.multiply(scalar, node)
         elif not node.depends:
             fixed = node if fixed is None else self.multiply(fixed, node)

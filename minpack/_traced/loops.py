@@ -106,14 +106,14 @@ _MOST_POWERS = 1000
 _POWERS: dict[Any, tuple[np.ufunc, tuple[Any, ...]]] = {}
 
 
-def operator_power(dtype: Any, exponent: Any) -> tuple[np.ufunc, tuple[Any, ...]]:
+def operator_power(char: str, exponent: Any) -> tuple[np.ufunc, tuple[Any, ...]]:
     """Return the ufunc of ``array ** exponent``, and its operands after the array."""
-    key = (dtype, type(exponent), exponent)
+    key = (char, type(exponent), exponent)
     found = _POWERS.get(key)
     if found is None:
         if len(_POWERS) >= _MOST_POWERS:
             _POWERS.clear()
-        ufunc, inputs = np.ones(2, dtype).view(_Probe) ** exponent
+        ufunc, inputs = np.ones(2, char).view(_Probe) ** exponent
         found = _POWERS[key] = (
             ufunc,
             tuple(

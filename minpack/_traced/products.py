@@ -61,7 +61,9 @@ def matrix_product(
     trace: Trace, matrix: NDArray[Any], vector: tuple[Node, ...]
 ) -> Node:
     """Return the node of a product."""
-    key = ("matmul", id(matrix), *map(id, vector))
+    number = trace.by_id.setdefault(("matrix", id(matrix)), len(trace.by_id))
+    orders = [each.order for each in vector]
+    key = ("matmul", number, matrix.shape[0], *orders)
     node = trace.nodes.get(key)
     if node is None:
         node = trace.nodes[key] = Vector(

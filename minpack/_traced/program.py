@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import operator
+import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minpack import _minpack
+import minpack._minpack as _minpack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,37 +32,33 @@ class Program:
         For each piece of the result its length, the products of matrices, the
         instructions for the values, those for the derivatives, the operand that is the
         result, and those that are its derivatives, or None.
+    arrays : tuple
+        Which of the leaves are arrays: pairs of a place there and in the record.
     """
 
     def __init__(
         self,
         trace: Trace,
-        pieces: Sequence[Node],
-        lengths: Sequence[int],
-        columns: Sequence[Sequence[Node]] | None,
+        pieces: list[Node],
+        lengths: list[int],
+        columns: list[list[Node]] | None,
     ) -> None:
         self.n = len(trace.parameters)
         self.has_poles = trace.has_poles
-        lowering = _Lowering(trace)
-        reached: list[dict[int, Node]] = []  # the vectors of each segment
-        values = []
-        for piece in pieces:
-            reached.append({})
-            values.append(lowering.reach((piece,), reached[-1]))
-        self.split = len(lowering.scalars)
-        more: list[list[Node]] = [[]] * len(pieces)
-        if columns is not None:
-            more = list(map(lowering.reach, columns, reached))
-        lowering.number_leaves()
-        self.scalars = lowering.number_scalars(self.split)
-        segments = []
-        for k, piece in enumerate(pieces):
-            outs = None if columns is None else columns[k]
-            segments.append(
-                lowering.segment(piece, lengths[k], values[k], more[k], outs)
+        self.leaves, self.arrays, self.scalars, self.split, self.segments = (
+            _minpack.lower(
+                trace.parameters, len(trace.nodes), pieces, lengths, columns, np.matmul
             )
-        self.segments = tuple(segments)
-        self.leaves = tuple(lowering.leaves)
+        )
+
+    def with_arrays(self, arrays: Sequence[Any]) -> Program:
+        """Return the same program with other arrays, in the order of `arrays`."""
+        other = copy.copy(self)
+        leaves = list(self.leaves)
+        for (place, _), array in zip(self.arrays, arrays, strict=True):
+            leaves[place] = array
+        other.leaves = tuple(leaves)
+        return other
 
     def compile(self) -> Any:
         """Return the program that the compiled part runs."""
@@ -75,141 +71,6 @@ class Program:
         return self.split + sum(
             len(full) + len(value) for _, full, value, *_ in self.segments
         )
-
-
-class _Lowering:
-    """A record on its way to a program.
-
-    Attributes
-    ----------
-    numbers : list of int
-        The number of each node as an operand, by its place in the record.
-    """
-
-    def __init__(self, trace: Trace) -> None:
-        self.numbers = [0] * len(trace.nodes)
-        self.count = len(trace.parameters)
-        self.leaves: list[Any] = []
-        self.scalars: list[Node] = []
-        self.matrices: dict[int, int] = {}  # the numbers of matrices, by their id
-        self._shared: set[int] = set()  # the places of scalars and leaves
-        self._leaves: list[Node] = []
-        self._matrices: list[Any] = []
-        for j, node in enumerate(trace.parameters):
-            self.numbers[node.order] = j
-            self._shared.add(node.order)
-
-    def reach(self, roots: Sequence[Node], own: dict[int, Node]) -> list[Node]:
-        """Return the vectors that these nodes need, and add them to a segment's own.
-
-        Scalars and leaves go to those that all segments share.
-        """
-        shared = self._shared
-        found = []
-        stack = list(roots)
-        while stack:
-            node = stack.pop()
-            order = node.order
-            if order in shared or order in own:
-                continue
-            if not node.operands:
-                shared.add(order)
-                self._leaves.append(node)
-                continue
-            if node.length is None:
-                shared.add(order)
-                self.scalars.append(node)
-            else:
-                own[order] = node
-                found.append(node)
-                if node.op == "matmul":
-                    self._matrices.append(node.payload)
-            stack += node.operands
-        return _in_order(found)
-
-    def number_leaves(self) -> None:
-        """Give numbers to the leaves that the roots need, and to their matrices."""
-        for node in self._leaves:
-            self.numbers[node.order] = self.count
-            self.count += 1
-            payload = node.payload
-            if node.op == "data":
-                payload = (*payload, node.char, node.length is None)
-            self.leaves.append(payload)
-        for matrix in self._matrices:
-            if id(matrix) not in self.matrices:
-                self.matrices[id(matrix)] = self.count
-                self.count += 1
-                self.leaves.append(matrix)
-
-    def number_scalars(self, split: int) -> tuple[Any, ...]:
-        """Return the instructions on numbers, the first `split` before the others."""
-        first, rest = self.scalars[:split], self.scalars[split:]
-        return self.instructions(_in_order(first) + _in_order(rest))
-
-    def instructions(self, nodes: Sequence[Node]) -> tuple[Any, ...]:
-        """Return the instructions for some nodes, and number what they compute."""
-        numbers = self.numbers
-        out = []
-        done: dict[Any, int] = {}
-        count = self.count
-        for node in nodes:
-            op = node.op
-            operands: tuple[int, ...]
-            if len(node.operands) == 2:  # as below, but fast
-                a, b = node.operands
-                operands = (numbers[a.order], numbers[b.order])
-            else:
-                operands = tuple([numbers[each.order] for each in node.operands])
-            numbers[node.order] = count
-            outputs = 1
-            if type(op) is str:
-                if op == "matmul":
-                    operands = (self.matrices[id(node.payload)], *operands)
-                    op = np.matmul
-            elif op.nout > 1:
-                first = done.get((op, operands))
-                numbers[node.order] = (count if first is None else first) + node.payload
-                if first is not None:
-                    continue
-                done[op, operands] = count
-                outputs = op.nout
-            out.append((op, node.types, operands))
-            count += outputs
-        self.count = count
-        return tuple(out)
-
-    def segment(
-        self,
-        piece: Node,
-        length: int,
-        values: list[Node],
-        more: list[Node],
-        columns: Sequence[Node] | None,
-    ) -> tuple[Any, ...]:
-        """Return the segment of a piece of the result, as `Program` has it."""
-        full: tuple[Any, ...] = ()
-        if self.matrices:
-            whole = [node for node in values + more if node.op == "matmul"]
-            full = self.instructions(whole)
-            values = [node for node in values if node.op != "matmul"]
-            more = [node for node in more if node.op != "matmul"]
-        value = self.instructions(values)
-        jac = self.instructions(more)
-        numbers = self.numbers
-        outs = None
-        if columns is not None:
-            outs = tuple([numbers[node.order] for node in columns])
-        return length, full, value, jac, numbers[piece.order], outs
-
-
-_order = operator.attrgetter("order")
-
-
-def _in_order(nodes: list[Node]) -> list[Node]:
-    """Return nodes in the order of the record: operands before what uses them."""
-    nodes.sort(key=_order)
-    return nodes
 
 
 # --- The text of a program --------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minpack._traced import store
 from minpack._traced.derivatives import Missing, derivatives
 from minpack._traced.loops import UntraceableError
 from minpack._traced.program import Program, text
@@ -45,6 +46,7 @@ class Record:
     def __init__(
         self,
         description: Program,
+        program: Any,
         m: int,
         is_curve: bool,
         watched: bool,
@@ -52,7 +54,7 @@ class Record:
         missing: str,
     ) -> None:
         self.description = description
-        self.program = description.compile()
+        self.program = program
         self.m = m
         self.is_curve = is_curve
         self.watched = watched
@@ -85,12 +87,12 @@ def record(
     trace = Trace(m)
     try:
         stands = {id(array): trace.argument(array) for array in arrays}
-        args = tuple([stands.get(id(each), each) for each in args])
-        kwargs = {name: stands.get(id(each), each) for name, each in kwargs.items()}
         parameters = [trace.parameter(j) for j in range(n)]
         if is_curve:
-            answer = function(args[0], *parameters)
+            answer = function(stands.get(id(args[0]), args[0]), *parameters)
         else:
+            args = tuple([stands.get(id(each), each) for each in args])
+            kwargs = {name: stands.get(id(each), each) for name, each in kwargs.items()}
             cells = np.empty(n, object)
             cells[:] = parameters
             answer = function(Cells(trace, cells, None), *args, **kwargs)
@@ -114,17 +116,26 @@ def record_of(
     is_curve: bool = False,
 ) -> Record:
     """Make a program of what a trace has recorded."""
-    columns, missing = None, ""
-    if wants_derivatives:
-        found = derivatives(trace, pieces, len(trace.parameters))
-        if isinstance(found, Missing):
-            missing = str(found)
-        else:
-            columns = found
-    program = Program(trace, pieces, lengths, columns)
-    watched = trace.captures or not trace.numbers <= _numbers_in_code(function)
+    missing = ""
+    key = store.structure(trace, pieces, lengths, wants_derivatives)
+    known = store.find(key, trace)
+    if known is None:
+        columns = None
+        if wants_derivatives:
+            found = derivatives(trace, pieces, len(trace.parameters))
+            if isinstance(found, Missing):
+                missing = str(found)
+            else:
+                columns = found
+        description = Program(trace, pieces, lengths, columns)
+        program = description.compile()
+        if not missing:  # a rule may come with an import
+            store.keep(key, description, program)
+    else:
+        description, program = known
+    watched = trace.captures or not _are_in_code(trace.numbers, function)
     data = [each.tobytes() for each in arrays] if trace.reads_data else None
-    return Record(program, sum(lengths), is_curve, watched, data, missing)
+    return Record(description, program, sum(lengths), is_curve, watched, data, missing)
 
 
 def _pieces(trace: Trace, answer: Any, m: int) -> tuple[list[Node], list[int]]:
@@ -160,12 +171,14 @@ def _pieces(trace: Trace, answer: Any, m: int) -> tuple[list[Node], list[int]]:
 # --- Names --------------------------------------------------------------------------
 
 
-def _numbers_in_code(function: Callable[..., Any]) -> set[Any]:
-    """Return the numbers in the code of a function, if it has code."""
+def _are_in_code(numbers: set[Any], function: Callable[..., Any]) -> bool:
+    """Whether numbers, or their negatives, are in the code of a function."""
     code = getattr(function, "__code__", None)
-    constants = () if code is None else code.co_consts
-    found = {each for each in constants if isinstance(each, int | float)}
-    return found | {-each for each in found} | {0, 1}
+    found: set[Any] = {0, 1}
+    for each in () if code is None else code.co_consts:
+        if isinstance(each, (int, float)):
+            found |= {each, -each}
+    return numbers <= found
 
 
 def _names(

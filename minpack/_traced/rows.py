@@ -28,7 +28,7 @@ class Rows(StandIn):
         The axis of the fits.
     """
 
-    __slots__ = ("axis", "one")
+    __slots__ = ("axis", "one", "trace")
     trace: RowsTrace
     depends = True
 
@@ -156,7 +156,7 @@ class RowsTrace(Trace):
         if type(base) is Rows or type(exponent) is Rows:
             # For many fits the parameters are arrays, not numbers.
             if not isinstance(exponent, STAND_INS) and np.ndim(exponent) == 0:
-                ufunc, more = operator_power(np.dtype(float), exponent)
+                ufunc, more = operator_power("d", exponent)
                 return self.apply(ufunc, (base, *more))
             return self.apply(np.power, (base, exponent))
         return super().power(base, exponent)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import minpack._minpack as _minpack
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -51,7 +53,7 @@ def _unary(ufunc: np.ufunc) -> Callable[[Any], Any]:
 class StandIn:
     """What all stand-ins have in common: operators and NumPy's protocols."""
 
-    __slots__ = ("trace",)
+    __slots__ = ()
 
     trace: Trace
     depends: bool  # on the parameters
@@ -172,26 +174,9 @@ class StandIn:
     def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
         return self.trace.as_type(self, np.dtype(dtype))
 
-    def __getattr__(self, name: str) -> Any:
-        # A ufunc of an array of objects calls their methods of its name.
-        if name.startswith("__"):
-            raise AttributeError(name)
-        ufunc = getattr(np, name, None)
-        if isinstance(ufunc, np.ufunc) and ufunc.nin == 1:
-            return lambda: self.trace.apply(ufunc, (self,))
-        if not self.depends and hasattr(np.ndarray, name):
-            return getattr(self.trace.value(self), name)
-        function = _METHODS.get(name)
-        if function is not None:
-            return lambda *args, **kwargs: self.trace.call(
-                function, (self, *args), kwargs
-            )
-        if hasattr(np.ndarray, name):
-            raise self.trace.refuse(
-                f"the method {name} of an array that depends on a parameter",
-                "use operators and NumPy's ufuncs",
-            )
-        raise AttributeError(name)
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
 
 
 _METHODS: dict[str, Callable[..., Any]] = {
@@ -199,12 +184,47 @@ _METHODS: dict[str, Callable[..., Any]] = {
     for name in (
         "sum", "mean", "prod", "min", "max", "std", "var", "any", "all", "clip", "dot",
         "round", "cumsum", "cumprod", "argmax", "argmin", "sort", "ravel", "reshape",
-        "squeeze", "transpose", "trace", "repeat", "take", "swapaxes",
+        "squeeze", "transpose", "repeat", "take", "swapaxes",
     )
 }  # fmt: skip
 
 
-class Node(StandIn):
+def _attribute(name: str) -> property:
+    """Make what stand-ins have under a name of NumPy's arrays or ufuncs."""
+    ufunc = getattr(np, name, None)
+    function = _METHODS.get(name)
+
+    def get(self: StandIn) -> Any:
+        # A ufunc of an array of objects calls their methods of its name.
+        if isinstance(ufunc, np.ufunc) and ufunc.nin == 1:
+            return lambda: self.trace.apply(ufunc, (self,))
+        if not self.depends:
+            return getattr(self.trace.value(self), name)
+        if function is None:
+            raise self.trace.refuse(
+                f"the method {name} of an array that depends on a parameter",
+                "use operators and NumPy's ufuncs",
+            )
+        return lambda *args, **kwargs: self.trace.call(function, (self, *args), kwargs)
+
+    return property(get)
+
+
+def _names() -> Iterator[str]:
+    """List the attributes of arrays, and the ufuncs of one array."""
+    yield from dir(np.ndarray)
+    for name, value in vars(np).items():
+        if isinstance(value, np.ufunc) and value.nin == 1:
+            yield name
+
+
+# As attributes of the class, for a method __getattr__ would make all of them slow.
+for _name in _names():
+    if not _name.startswith("__") and _name != "trace" and _name not in vars(StandIn):
+        setattr(StandIn, _name, _attribute(_name))
+
+
+class Node(StandIn, _minpack.Node):
     """An operation and what it is applied to.
 
     Attributes
@@ -222,37 +242,7 @@ class Node(StandIn):
         The place in the record; operands come before the operation.
     """
 
-    __slots__ = (
-        "char",
-        "depends",
-        "length",
-        "op",
-        "operands",
-        "order",
-        "payload",
-        "types",
-    )
-
-    def __init__(
-        self,
-        trace: Trace,
-        op: Any,
-        operands: tuple[Node, ...],
-        char: str,
-        length: int | None,
-        depends: bool,
-        types: str,
-        payload: Any,
-    ) -> None:
-        self.trace = trace
-        self.op = op
-        self.operands = operands
-        self.char = char
-        self.length = length
-        self.depends = depends
-        self.types = types
-        self.payload = payload
-        self.order = len(trace.nodes)
+    __slots__ = ()
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -349,7 +339,7 @@ class Cells(StandIn):
         The array of numbers that it stands for.
     """
 
-    __slots__ = ("array", "depends", "length", "points", "source")
+    __slots__ = ("array", "depends", "length", "points", "source", "trace")
 
     def __init__(
         self,
@@ -436,7 +426,7 @@ class Cells(StandIn):
 class Joined(StandIn):
     """Arrays one after the other, as np.concatenate makes them of several curves."""
 
-    __slots__ = ("depends", "pieces")
+    __slots__ = ("depends", "pieces", "trace")
     ndim = 1
 
     def __init__(self, trace: Trace, pieces: list[Node]) -> None:

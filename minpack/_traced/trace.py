@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import minpack._minpack as _minpack
 from minpack._traced import CHARS, INT, functions, parts
 from minpack._traced.cells import MOST_ENTRIES, cell_map, get, join_map
 from minpack._traced.loops import (
@@ -44,10 +45,11 @@ MOST_NODES = 20_000  # of a record; a loop over the points makes more
 MOST_CELLS = 256  # the most entries of an array, for each of its points
 
 _ARRAYS = (Vector, Cells, Joined, np.ndarray)
+_OF_POINTS = (Vector, Cells)
 _NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
 
 
-class Trace:
+class Trace(_minpack.Graph):
     """A record under way: the nodes, each made once.
 
     Attributes
@@ -64,18 +66,24 @@ class Trace:
         Whether huge derivatives stand for infinite ones.
     numbers : set
         The Python numbers that the function uses.
+    nodes : dict
+        The nodes in their order. The keys, which name no object but ufuncs, are the
+        structure of the record.
     """
 
+    make: Callable[..., Node]
+
     def __init__(self, m: int) -> None:
+        super().__init__(Scalar, Vector, FLOAT64, MOST_NODES)
         self.m = m
         self.data: list[NDArray[Any]] = []
         self.reads_data = False
         self.captures = False
         self.has_poles = False
         self.numbers: set[Any] = set()
-        self.nodes: dict[Any, Node] = {}
         self.values: dict[int, Any] = {}
-        self.kept: list[Any] = []  # arrays whose id is in a key
+        self.by_id: dict[Any, Any] = {}  # stand-ins for captured arrays
+        self.kept: list[Any] = []  # arrays whose id is in a key of by_id
         self.own: dict[int, Any] = {}  # arrays that were made here
         self.parameters: list[Node] = []
 
@@ -85,6 +93,7 @@ class Trace:
             self.data,
             self.nodes,
             self.values,
+            self.by_id,
             self.kept,
             self.own,
             self.parameters,
@@ -103,8 +112,10 @@ class Trace:
     def constant(self, value: Any, char: str = "d") -> Node:
         """Return the node of a number."""
         key: Any = (char, value)
-        if value == 0 or value != value:
+        if value == 0:
             key = (char, value, str(value))
+        elif value != value:
+            key = (char, np.array(value, char).tobytes())
         node = self.nodes.get(key)
         if node is None:
             node = self.nodes[key] = Scalar(
@@ -116,17 +127,17 @@ class Trace:
         """Return the node of an array (L,) of numbers; one entry is a number."""
         if values.ndim == 0 or (values.size == 1 and self.m != 1):
             return self.constant(values.reshape(()).item(), char_of(values.dtype))
-        key = ("array", id(values))
-        node = self.nodes.get(key)
+        node = self.by_id.get(id(values))
         if node is None:
             if captured and id(values) not in self.own:
                 self.captures = True
             plain = values
             if not (values.flags.aligned and values.dtype.isnative):
                 plain = values.astype(values.dtype.newbyteorder("="))
-            node = self.nodes[key] = Vector(
-                self, "array", (), char_of(plain.dtype), values.size, False, "", plain
-            )
+            char, size = char_of(plain.dtype), values.size
+            node = Vector(self, "array", (), char, size, False, "", plain)
+            self.nodes["array", node.order, char, size] = node
+            self.by_id[id(values)] = node
             self.kept.append(values)
         return node
 
@@ -134,7 +145,7 @@ class Trace:
         self, k: int, offset: int, stride: int, char: str, length: int | None
     ) -> Node:
         """Return the node of a part of argument k, which begins at a byte of it."""
-        key = ("data", k, offset, stride, length)
+        key = ("data", k, offset, stride, char, length)
         node = self.nodes.get(key)
         if node is None:
             kind = Scalar if length is None else Vector
@@ -193,45 +204,20 @@ class Trace:
 
     # --- Nodes --------------------------------------------------------------------
 
-    def make(
-        self, op: Any, types: str, operands: tuple[Node, ...], part: int = 0
-    ) -> Node:
-        """Return the node of an operation on nodes of the right types."""
-        nodes = self.nodes
-        key: tuple[Any, ...]
-        if len(operands) == 2:  # as below, but fast
-            key = (op, types, part, operands[0].order, operands[1].order)
-        else:
-            key = (op, types, part, *[each.order for each in operands])
-        node = nodes.get(key)
-        if node is not None:
-            return node
-        length, depends = None, False
-        for operand in operands:
-            if operand.depends:
-                depends = True
-            if operand.length is not None and operand.length != length:
-                if length is not None:
-                    raise refuse(
-                        f"arrays of {length} and {operand.length} points in one "
-                        "operation",
-                        "they must be as many",
-                    )
-                length = operand.length
-        if len(nodes) > MOST_NODES:
-            raise refuse(
-                f"more than {MOST_NODES:,} operations",
-                "write operations on whole arrays in place of a loop over the points, "
-                "and np.stack in place of np.array for arrays of parameters",
-            )
-        char = (
-            types[-1]
-            if part == 0 and types[-2] == ">"
-            else types[types.index(">") + 1 + part]
+    def refuse_lengths(self, one: int, other: int) -> None:
+        """Raise the error of an operation on arrays of two lengths."""
+        raise refuse(
+            f"arrays of {one} and {other} points in one operation",
+            "they must be as many",
         )
-        kind = Scalar if length is None else Vector
-        node = nodes[key] = kind(self, op, operands, char, length, depends, types, part)
-        return node
+
+    def refuse_more(self) -> None:
+        """Raise the error of too many operations."""
+        raise refuse(
+            f"more than {MOST_NODES:,} operations",
+            "write operations on whole arrays in place of a loop over the points, "
+            "and np.stack in place of np.array for arrays of parameters",
+        )
 
     def cast(self, node: Node, char: str) -> Node:
         """Return the node as numbers of another type."""
@@ -240,11 +226,11 @@ class Trace:
         if node.op == "constant":
             return self.constant(node.payload.astype(char).item(), char)
         if node.op == "array":
-            key = ("cast", id(node), char)
-            done = self.nodes.get(key)
+            key = (node.order, char)
+            done: Node | None = self.by_id.get(key)
             if done is None:
                 done = self.array(node.payload.astype(char), captured=False)
-                self.nodes[key] = done
+                self.by_id[key] = done
             return done
         if node.char not in CHARS or char not in CHARS:
             raise refuse(
@@ -261,7 +247,7 @@ class Trace:
             return self.constant(value)
         if isinstance(value, STAND_INS):
             return value
-        if isinstance(value, _NUMBERS):
+        if kind is int or isinstance(value, _NUMBERS):
             self.numbers.add(value)
             if isinstance(value, int) and not isinstance(value, bool):
                 if abs(value) < 2**63:
@@ -271,7 +257,7 @@ class Trace:
                 value.item() if isinstance(value, np.generic) else value,
                 "?" if isinstance(value, bool) else char_of(np.asarray(value).dtype),
             )
-        is_list = isinstance(value, list | tuple)
+        is_list = isinstance(value, (list, tuple))
         if is_list:
             value = np.asarray(value)
         if not isinstance(value, np.ndarray):
@@ -291,11 +277,9 @@ class Trace:
         if flat.ndim == 1:
             self.kept.append(flat)
             return self.array(flat)
-        key = ("cells", id(value))
-        done = self.nodes.get(key)
+        done = self.by_id.get(id(value))
         if done is None:
-            done = self._cells(flat)
-            self.nodes[key] = done
+            done = self.by_id[id(value)] = self._cells(flat)
             self.kept.append(value)
         return done
 
@@ -331,16 +315,17 @@ class Trace:
 
     # --- Operations ---------------------------------------------------------------
 
-    def apply(self, ufunc: np.ufunc, operands: Sequence[Any]) -> Any:
-        """Record a ufunc; return its output, or a tuple of several outputs."""
+    def apply_to_any(self, ufunc: np.ufunc, operands: Sequence[Any]) -> Any:
+        """Record a ufunc whose operands are not all nodes of float64."""
         types = FLOAT64.get(ufunc) or all_float64(ufunc)
         nodes: list[Any] = []
-        is_float64 = types is not None
         for value in operands:
             kind = type(value)
             if kind is Vector or kind is Scalar:
                 node = value
-            elif kind is int and ufunc in ARITHMETIC and -_EXACT < value < _EXACT:
+            elif kind is float or (
+                kind is int and ufunc in ARITHMETIC and -_EXACT < value < _EXACT
+            ):
                 self.numbers.add(value)
                 node = self.constant(float(value))
             else:
@@ -350,9 +335,9 @@ class Trace:
                     every = [self.leaf(each) for each in operands]
                     return self._apply_to_cells(ufunc, operands, every)
             if node.char != "d":
-                is_float64 = False
+                types = None
             nodes.append(node)
-        if not is_float64 or types is None:
+        if types is None:
             # NumPy finds the type from the arrays: a Python number adapts to it.
             nodes = [self.leaf(value) for value in operands]
             weak = tuple(
@@ -361,7 +346,7 @@ class Trace:
             )
             types = resolve(ufunc, weak)
             nodes = list(map(self.cast, nodes, types))
-        if ufunc.nout == 1:
+        if types[-2] == ">":  # one output
             return self.make(ufunc, types, tuple(nodes))
         return tuple(
             [self.make(ufunc, types, tuple(nodes), part) for part in range(ufunc.nout)]
@@ -398,14 +383,18 @@ class Trace:
 
     def power(self, base: Any, exponent: Any) -> Any:
         """Record ``base ** exponent``, which is not always np.power."""
-        if isinstance(base, Vector | Cells) and isinstance(exponent, _NUMBERS):
+        if isinstance(base, _OF_POINTS) and isinstance(exponent, _NUMBERS):
             if isinstance(base, Cells) and base.points is None and not base.array.size:
                 return base
-            ufunc, operands = operator_power(base.dtype, exponent)
+            char = base.dtype.char if isinstance(base, Cells) else base.char
+            ufunc, operands = operator_power(char, exponent)
             return self.apply(ufunc, (base, *operands))
         if isinstance(base, _ARRAYS) or isinstance(exponent, _ARRAYS):
             return self.apply(np.power, (base, exponent))
-        left, right = self.leaf(base), self.leaf(exponent)
+        left = self.leaf(base)
+        if left.char == "d" and type(exponent) is int:
+            exponent = float(exponent)
+        right = self.leaf(exponent)
         # np.where makes arrays of no dimension, and two integers stay integers.
         if "select" in (left.op, right.op) or "d" not in (left.char, right.char):
             return self.apply(np.power, (base, exponent))
@@ -484,7 +473,7 @@ class Trace:
         """Return a number for each of `length` points."""
         if length is None:
             return node
-        key = ("filled", id(node), length)
+        key = ("filled", node.order, length)
         found = self.nodes.get(key)
         if found is None:
             values = np.broadcast_to(node.payload, (length,))

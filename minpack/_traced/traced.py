@@ -63,7 +63,7 @@ class Bound:
         self.is_new = is_new
         self.residuals, self.jacobian = functions
         self.m = record.m
-        self.arguments: tuple[Any, ...]  # of Traced.bind, which has made this
+        self.arguments: tuple[Any, ...]  # from which Traced has made this
 
     def solve(self, run: Callable[[Any, Any, int], Any]) -> Any:
         """Run a fit, twice if the record has turned out to be out of date at its end.
@@ -73,9 +73,13 @@ class Bound:
         fit = run(self.residuals, self.jacobian, self.m)
         if self.is_new or not self.record.watched or self._holds(fit[0]):
             return fit
-        traced, *arguments = self.arguments
+        traced, args, kwargs, x, m, is_curve, workers = self.arguments
         traced.records.clear()
-        again = traced.bind(*arguments)
+        again = (
+            traced.bind_curve(args[0], x, m, workers)
+            if is_curve
+            else traced.bind_residuals(x, args, kwargs, workers)
+        )
         self.jacobian = again.jacobian
         return run(again.residuals, again.jacobian, again.m)
 
@@ -193,7 +197,22 @@ class Traced:
         the largest number of threads; None: of processors.
         """
         x = _start(p0)
-        return None if x is None else self.bind((xdata,), {}, x, m, True, workers)
+        if x is None:
+            return None
+        bound = None
+        if m >= _MANY:
+            bound = self._bind_by_strips((xdata,), {}, x, m, True, workers)
+        if bound is None:
+            values = as_values(_minpack.call_model(self.function, xdata, x))
+            if values is None or values.ndim > 1:
+                return None
+            if values.shape != (m,):
+                if values.size != 1:
+                    return None
+                values = np.full(m, values.item())
+            bound = self._bind((xdata,), {}, x, values, m, True, workers)
+        bound.arguments = (self, (xdata,), {}, x, m, True, workers)
+        return bound
 
     def bind_residuals(
         self,
@@ -209,38 +228,16 @@ class Traced:
         x = _start(x0)
         if x is None:
             return None
-        args = args if isinstance(args, tuple) else (args,)
-        return self.bind(args, kwargs or {}, x, 0, False, workers)
-
-    def bind(
-        self,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        x: NDArray[Any],
-        m: int,
-        is_curve: bool,
-        workers: int | None,
-    ) -> Bound | None:
-        """Return the function of a fit of m values, of residuals however many."""
-        arguments = (self, args, kwargs, x, m, is_curve, workers)
-        if m >= _MANY if is_curve else _are_many((*args, *kwargs.values())):
-            bound = self._bind_by_strips(args, kwargs, x, m, is_curve, workers)
-            if bound is not None:
-                bound.arguments = arguments
-                return bound
-        values = as_values(self.call(args, kwargs, x, is_curve))
-        if values is None or values.ndim > 1:
-            return None
-        if not is_curve:
-            m = values.size
-            if values.ndim == 0 or m == 0:
+        args, kwargs = args if isinstance(args, tuple) else (args,), kwargs or {}
+        bound = None
+        if _are_many((*args, *kwargs.values())):
+            bound = self._bind_by_strips(args, kwargs, x, 0, False, workers)
+        if bound is None:
+            values = as_values(self.call(args, kwargs, x, False))
+            if values is None or values.ndim != 1 or values.size == 0:
                 return None
-        elif values.shape != (m,):
-            if values.size != 1:
-                return None
-            values = np.full(m, values.item())
-        bound = self._bind(args, kwargs, x, values, m, is_curve, workers)
-        bound.arguments = arguments
+            bound = self._bind(args, kwargs, x, values, values.size, False, workers)
+        bound.arguments = (self, args, kwargs, x, bound.m, False, workers)
         return bound
 
     def _bind_by_strips(

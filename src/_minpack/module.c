@@ -9,6 +9,7 @@
 #include "callback.h"
 #include "curve_fit.h"
 #include "compiled.h"
+#include "graph.h"
 #include "least_squares.h"
 #include "leastsq.h"
 #include "minpack.h"
@@ -119,6 +120,8 @@ static PyMethodDef methods[] = {
      "Call a model with data and the parameters, as numbers."},
     {"program", program_new, METH_VARARGS,
      "A traced function from its instructions; see _minpack.pyi."},
+    {"lower", program_lower, METH_VARARGS,
+     "The description of a program for a record; see _minpack.pyi."},
     {"program_bind", (PyCFunction)(void (*)(void))program_bind, METH_FASTCALL,
      "A program as compiled functions of some data."},
     {"program_values", program_values, METH_VARARGS, "What a program computes at x."},
@@ -134,7 +137,8 @@ static PyMethodDef methods[] = {
 static int execute(PyObject *module)
 {
     if (PyArray_ImportNumPyAPI() < 0 || PyUFunc_ImportUFuncAPI() < 0
-        || PyModule_AddStringConstant(module, "COMPILERS", COMPILERS) < 0)
+        || PyModule_AddStringConstant(module, "COMPILERS", COMPILERS) < 0
+        || graph_add_types(module) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "KERNELS_BUILT", KERNELS_BUILT);
 }

@@ -159,6 +159,7 @@ void program_rows(program_run *self, int first, int count, double *fvec, double 
 
 /* --- Entry points: see minpack/_minpack.pyi ---------------------------------- */
 
+PyObject *program_lower(PyObject *module, PyObject *args);
 PyObject *program_new(PyObject *module, PyObject *args);
 PyObject *program_bind(PyObject *module, PyObject *const *args, Py_ssize_t count);
 PyObject *program_values(PyObject *module, PyObject *args);

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from lock import WITHOUT_LOCK, lets_others_run
-from memory import each_extent, fail_each_allocation
+from memory import each_extent, fail_each_allocation, outcome
 from minpack import _minpack
 from traced.drafts import (
     ONE,
@@ -648,13 +648,6 @@ def test_a_model_is_called_with_numbers_and_its_error_passes() -> None:
 
 
 # --- Memory -------------------------------------------------------------------------
-
-
-def outcome(act: Callable[[], Any]) -> str:
-    try:
-        return repr(act())
-    except MemoryError:
-        return "MemoryError"
 
 
 @each_extent
