@@ -585,8 +585,6 @@ unsigned KERNEL(abreast_propose)(const steps_abreast *s, unsigned lanes, unsigne
         return propose(s, 2, lanes, tests);
     case 3:
         return propose(s, 3, lanes, tests);
-    case 4:
-        return propose(s, 4, lanes, tests);
 #endif
     default:
         return propose(s, s->n, lanes, tests);
