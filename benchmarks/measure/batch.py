@@ -16,8 +16,11 @@ import scipy.optimize
 import minpack
 from measure.cases import Array, decay
 from measure.timing import interleaved, repeatedly
+from minpack import _minpack
+from minpack._traced.record import record
 
 FITS = 10_000
+POINTS = 20_000  # that the loops of a model alone run over at once
 LOOP = 500  # fits of a loop over SciPy that are timed
 PER_PROCESS = 1000
 SIZES = (50, 200, 1000)
@@ -178,13 +181,35 @@ def small_rates(case: Small) -> dict[str, list[float]]:
     exact = minpack.traced(case.model)
     fit = minpack.curve_fit_batch
     work: dict[str, tuple[int, Callable[[], object]]] = {
-        "SciPy": (LOOP, partial(loop, t, y[:LOOP], case.model, case.start))
+        "SciPy": (LOOP, partial(loop, t, y[:LOOP], case.model, case.start)),
+        "loops": (FITS, loops_alone(case)),
     }
     for workers in (1, THREADS):
         for name, f in ("traced", case.model), ("exact", exact):
             run = partial(fit, f, t, y, case.start, workers=workers)
             work[f"{name} × {workers}"] = (FITS, run)
     return in_turns(work)
+
+
+def loops_alone(case: Small) -> Callable[[], None]:
+    """Return what runs the model's loops for as many points as the fits evaluate.
+
+    It is the program of `curve_fit_batch`, without fits, over as many points as stay in
+    the cache; every evaluation is made in full.
+    """
+    t, y = case.data()
+    nfev = minpack.curve_fit_batch(case.model, t, y, case.start).nfev.sum()
+    points = np.tile(t, POINTS // case.m)
+    program = record(
+        case.model, (points,), {}, (points,), len(case.start), points.size,
+        is_curve=True, wants_derivatives=False,
+    ).program  # fmt: skip
+
+    def run() -> None:
+        for _ in range(round(nfev * case.m / points.size)):
+            _minpack.program_values(program, (points,), case.truth)
+
+    return run
 
 
 def loop(

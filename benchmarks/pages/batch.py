@@ -8,6 +8,7 @@ from typing import Any
 import measure.batch as measured
 from measure.batch import (
     FITS,
+    POINTS,
     SIZES,
     SMALL,
     THREADS,
@@ -30,7 +31,11 @@ the same NumPy model on 1 and on {threads} threads, "not traced" the same with
 
 SMALL_HEAD = """\
 Small fits, which run abreast: microseconds a fit, of {fits:,} fits of a plain NumPy
-function, and with exact derivatives."""
+function, and with exact derivatives. "loops" is the floor, the model's loops alone: the
+program that `curve_fit_batch` runs, with NumPy's own loops, without fits and on one
+thread, over {points:,} points at once and in full for every evaluation of the fits by
+differences. A fit computes again only what the parameter that has moved changes, so it
+may need less of them."""
 
 
 def small() -> str:
@@ -38,7 +43,7 @@ def small() -> str:
     rows, verdicts = [], []
     for name, case in SMALL.items():
         times = small_rates(case)
-        row = [name, short(statistics.median(times["SciPy"]))]
+        row = [name, *(short(statistics.median(times[n])) for n in ("SciPy", "loops"))]
         for workers, wanted in zip((1, THREADS), case.wanted, strict=True):
             for way in ("traced", "exact"):
                 own = f"{way} × {workers}"
@@ -49,17 +54,19 @@ def small() -> str:
                         f"{name}, {workers}: {verdict(statistics.median(gain), wanted)}"
                     )
         rows.append(row)
-    header = ["fits", "SciPy"]
+    header = ["fits", "SciPy", "loops"]
     for workers in (1, THREADS):
         for way in ("traced", "exact"):
             header += [f"{way} × {workers}", "SciPy / it"]
     return "\n\n".join(
         [
-            SMALL_HEAD.format(fits=FITS),
+            "<!-- small fits -->",
+            SMALL_HEAD.format(fits=FITS, points=POINTS),
             table(header, rows),
             "Targets for traced functions, on 1 and 2 threads: "
             + "; ".join(verdicts)
             + ".",
+            "<!-- end of small fits -->",
         ]
     )
 

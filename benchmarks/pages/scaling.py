@@ -48,6 +48,15 @@ and for one worker the time of the processor too, which others disturb less.
 
 {rates_table(rates, found.processor)}
 
+## Measured: small fits
+
+From [performance.md](performance.md), measured by `python benchmarks batch`.
+
+```{{include}} performance.md
+:start-after: <!-- small fits -->
+:end-before: <!-- end of small fits -->
+```
+
 ## Measured: a million fits
 
 By the wall clock, the best of 3 rounds. Those of `minpack.dask` are in blocks of

@@ -27,12 +27,16 @@ TRUTH = np.array([2.0, 5.0, 1.5, 0.5])
 each_way = pytest.mark.parametrize("exact", [False, True], ids=["differences", "exact"])
 
 
-def peaks(count: int, m: int) -> tuple[Array, Array, Array]:
-    """The points, noisy data, and starts, some of them far off."""
+def peaks(count: int, m: int, clean: bool = False) -> tuple[Array, Array, Array]:
+    """The points, noisy data, and starts, some of them far off.
+
+    Clean data have no noise and no offset, so that differences need longer steps.
+    """
     rng = np.random.default_rng(m)
     t = np.linspace(0, 10, m)
     a, b, c, d = (TRUTH * rng.uniform(0.8, 1.2, (count, 4))).T[:, :, None]
-    y = a / (1 + ((t - b) / c) ** 2) + d + rng.normal(scale=0.02, size=(count, m))
+    noise = d + rng.normal(scale=0.02, size=(count, m))
+    y = a / (1 + ((t - b) / c) ** 2) + (0 if clean else noise)
     starts = np.array([1, 4.5, 1, 0.1]) * rng.uniform(0.8, 1.2, (count, 4))
     starts[::7] *= 3
     return t, y, starts
@@ -61,11 +65,12 @@ def one_by_one(
 
 
 @each_way
+@pytest.mark.parametrize("clean", [False, True], ids=["noise", "clean"])
 @pytest.mark.parametrize("m", [7, 16, 31, 32, 50, 65, 150, 151, 251])
 def test_a_fit_has_the_bits_that_it_has_alone(
-    functions: ctypes.CDLL, m: int, exact: bool
+    functions: ctypes.CDLL, m: int, clean: bool, exact: bool
 ) -> None:
-    data = peaks(60, m)
+    data = peaks(60, m, clean)
     found = fit(functions, exact, *data)
     assert bits_of_batch(found) == one_by_one(functions, exact, *data)
     assert found.success.sum() > 40
@@ -132,14 +137,24 @@ def test_options_change_nothing_of_that(
     assert bits_of_batch(found) == one_by_one(functions, exact, t, y, starts, **options)
 
 
-@pytest.mark.parametrize("step", ["epsfcn", "diff_step"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"epsfcn": 1e-5},
+        {"diff_step": 1e-5},
+        {"diff_step": 0.3, "bounds": ([0, 4, 1, 0], [3, 6, 1, 1])},
+    ],
+    ids=str,
+)
 def test_the_steps_of_differences_are_those_of_each_fit(
-    functions: ctypes.CDLL, step: str
+    functions: ctypes.CDLL, options: dict[str, Any]
 ) -> None:
-    data = peaks(40, 50)
-    found = bits_of_batch(fit(functions, False, *data, **{step: 1e-5}))
-    assert found == one_by_one(functions, False, *data, **{step: 1e-5})
-    assert found != bits_of_batch(fit(functions, False, *data))
+    """A parameter whose bounds are equal is not moved."""
+    t, y, starts = peaks(40, 50)
+    starts = np.clip(starts, *options.get("bounds", (-np.inf, np.inf)))
+    found = bits_of_batch(fit(functions, False, t, y, starts, **options))
+    assert found == one_by_one(functions, False, t, y, starts, **options)
+    assert found != bits_of_batch(fit(functions, False, t, y, starts))
 
 
 @each_way
@@ -176,13 +191,14 @@ def test_a_fit_that_fails_leaves_its_neighbours_alone(
 
 
 @each_way
+@pytest.mark.parametrize("clean", [False, True], ids=["noise", "clean"])
 @pytest.mark.parametrize("code", [-7, 0], ids=["stops", "NaN"])
 @pytest.mark.parametrize("bounds", [None, (0, [9, 9, 9, 0.4])], ids=["free", "bounds"])
 def test_trouble_at_any_call_ends_that_fit_as_it_does_alone(
-    functions: ctypes.CDLL, code: int, bounds: Any, exact: bool
+    functions: ctypes.CDLL, code: int, clean: bool, bounds: Any, exact: bool
 ) -> None:
     """Each fit has as many calls as alone, and every second one has no trouble."""
-    t, y, starts = peaks(60, 50)
+    t, y, starts = peaks(60, 50, clean)
     options: dict[str, Any] = {"jac": functions.troubled_jacobian if exact else None}
     if bounds is not None:
         starts = np.clip(starts, *bounds)
