@@ -1,7 +1,7 @@
 """The compiled part: a fit from Python's arguments to a tuple of results."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -208,6 +208,20 @@ class Graph:
         most: int,  # nodes
         /,
     ) -> None: ...
+    def add(
+        self,
+        key: Any,
+        op: Any,
+        operands: tuple[Node, ...],
+        char: str,
+        length: int | None,
+        depends: bool,
+        types: str,
+        payload: Any,
+        /,
+    ) -> Any:
+        """Return a new node under a key, in place of any other."""
+
     def make(
         self, op: Any, types: str, operands: tuple[Any, ...], part: int = 0, /
     ) -> Any:
@@ -224,7 +238,7 @@ class Graph:
         """
 
 class Node:
-    """What `_traced.stand_ins.Node` says; the order is the number of nodes before."""
+    """What `_traced.stand_ins.Node` says. A graph makes them."""
 
     trace: Any
     op: Any
@@ -235,19 +249,6 @@ class Node:
     payload: Any
     order: int
     depends: bool
-
-    def __new__(
-        cls,
-        trace: Graph,
-        op: Any,
-        operands: tuple[Node, ...],
-        char: str,
-        length: int | None,
-        depends: bool,
-        types: str,
-        payload: Any,
-        /,
-    ) -> Self: ...
 
 class _Program:
     """A capsule: a function as a list of NumPy's own inner loops."""

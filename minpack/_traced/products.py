@@ -8,7 +8,7 @@ import numpy as np
 
 from minpack._traced.cells import MOST_ENTRIES
 from minpack._traced.loops import refuse
-from minpack._traced.stand_ins import Cells, Node, Vector, depends
+from minpack._traced.stand_ins import Cells, Node, depends
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,11 +64,10 @@ def matrix_product(
     number = trace.by_id.setdefault(("matrix", id(matrix)), len(trace.by_id))
     orders = [each.order for each in vector]
     key = ("matmul", number, matrix.shape[0], *orders)
-    node = trace.nodes.get(key)
+    node: Node | None = trace.nodes.get(key)
     if node is None:
-        node = trace.nodes[key] = Vector(
-            trace, "matmul", vector, "d", matrix.shape[0], True, "dd->d", matrix
-        )
+        rows = matrix.shape[0]
+        return trace.add(key, "matmul", vector, "d", rows, True, "dd->d", matrix)
     return node
 
 

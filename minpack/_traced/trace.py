@@ -71,6 +71,7 @@ class Trace(_minpack.Graph):
         structure of the record.
     """
 
+    add: Callable[..., Node]
     make: Callable[..., Node]
 
     def __init__(self, m: int) -> None:
@@ -104,9 +105,8 @@ class Trace(_minpack.Graph):
 
     def parameter(self, j: int) -> Node:
         """Return the node of parameter j."""
-        node = Scalar(self, "parameter", (), "d", None, True, "", j)
+        node = self.add(("parameter", j), "parameter", (), "d", None, True, "", j)
         self.parameters.append(node)
-        self.nodes["parameter", j] = node
         return node
 
     def constant(self, value: Any, char: str = "d") -> Node:
@@ -116,11 +116,10 @@ class Trace(_minpack.Graph):
             key = (char, value, str(value))
         elif value != value:
             key = (char, np.array(value, char).tobytes())
-        node = self.nodes.get(key)
+        node: Node | None = self.nodes.get(key)
         if node is None:
-            node = self.nodes[key] = Scalar(
-                self, "constant", (), char, None, False, "", np.array(value, char)
-            )
+            payload = np.array(value, char)
+            return self.add(key, "constant", (), char, None, False, "", payload)
         return node
 
     def array(self, values: NDArray[Any], captured: bool = True) -> Node:
@@ -135,8 +134,8 @@ class Trace(_minpack.Graph):
             if not (values.flags.aligned and values.dtype.isnative):
                 plain = values.astype(values.dtype.newbyteorder("="))
             char, size = char_of(plain.dtype), values.size
-            node = Vector(self, "array", (), char, size, False, "", plain)
-            self.nodes["array", node.order, char, size] = node
+            key = ("array", len(self.nodes), char, size)
+            node = self.add(key, "array", (), char, size, False, "", plain)
             self.by_id[id(values)] = node
             self.kept.append(values)
         return node
@@ -146,12 +145,10 @@ class Trace(_minpack.Graph):
     ) -> Node:
         """Return the node of a part of argument k, which begins at a byte of it."""
         key = ("data", k, offset, stride, char, length)
-        node = self.nodes.get(key)
+        node: Node | None = self.nodes.get(key)
         if node is None:
-            kind = Scalar if length is None else Vector
-            node = self.nodes[key] = kind(
-                self, "data", (), char, length, False, "", (k, offset, stride)
-            )
+            payload = (k, offset, stride)
+            return self.add(key, "data", (), char, length, False, "", payload)
         return node
 
     def argument(self, values: NDArray[Any]) -> Any:
@@ -474,12 +471,10 @@ class Trace(_minpack.Graph):
         if length is None:
             return node
         key = ("filled", node.order, length)
-        found = self.nodes.get(key)
+        found: Node | None = self.nodes.get(key)
         if found is None:
             values = np.broadcast_to(node.payload, (length,))
-            found = self.nodes[key] = Vector(
-                self, "array", (), node.char, length, False, "", values
-            )
+            return self.add(key, "array", (), node.char, length, False, "", values)
         return found
 
     def clip(self) -> np.ufunc:

@@ -6,26 +6,27 @@
 
 /* --- Nodes ------------------------------------------------------------------- */
 
-static PyObject *node_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
-static PyObject *graph_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
+static PyObject *node_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    (void)args;
+    (void)kwargs;
+    PyErr_Format(PyExc_TypeError, "a graph makes objects of type %.200s", type->tp_name);
+    return NULL;
+}
 
-/* Only classes that inherit from ours make their objects so. */
+/* Classes that inherit from ours, and no others, have its tp_new. */
 int is_node(PyObject *object)
 {
     return Py_TYPE(object)->tp_new == node_new;
 }
 
-static int is_graph(PyObject *object)
+/* A new node, the next one of its graph, which keeps it; all arguments are borrowed. */
+static PyObject *add_node(graph *trace, PyObject *key, PyObject *op, PyObject *operands,
+                          PyObject *letter, PyObject *length, int depends,
+                          PyObject *types, PyObject *payload)
 {
-    return Py_TYPE(object)->tp_new == graph_new;
-}
-
-/* A new node, the next one of its graph; all that is given is borrowed. */
-static node *make_node(PyTypeObject *type, graph *trace, PyObject *op, PyObject *operands,
-                       PyObject *letter, PyObject *length, int depends, PyObject *types,
-                       PyObject *payload)
-{
-    node *self = (node *)type->tp_alloc(type, 0);
+    PyTypeObject *type = length == Py_None ? trace->scalar : trace->vector;
+    node *self = (node *)type->tp_alloc(type, 0); /* new */
 
     if (self == NULL)
         return NULL;
@@ -38,24 +39,9 @@ static node *make_node(PyTypeObject *type, graph *trace, PyObject *op, PyObject 
     self->payload = Py_NewRef(payload);
     self->order = PyDict_Size(trace->nodes);
     self->depends = (char)depends;
-    return self;
-}
-
-static PyObject *node_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
-{
-    PyObject *trace, *op, *operands, *letter, *length, *types, *payload; /* borrowed */
-    int depends;
-
-    (void)kwargs;
-    if (!PyArg_ParseTuple(args, "OOO!UOpUO:Node", &trace, &op, &PyTuple_Type, &operands,
-                          &letter, &length, &depends, &types, &payload))
-        return NULL;
-    if (!is_graph(trace)) {
-        PyErr_SetString(PyExc_TypeError, "Node: trace must be a Graph");
-        return NULL;
-    }
-    return (PyObject *)make_node(type, (graph *)trace, op, operands, letter, length,
-                                 depends, types, payload);
+    if (PyDict_SetItem(trace->nodes, key, (PyObject *)self) < 0)
+        Py_CLEAR(self);
+    return (PyObject *)self;
 }
 
 static int node_traverse(node *self, visitproc visit, void *arg)
@@ -221,13 +207,12 @@ static PyObject *letter_of(PyObject *types, PyObject *part)
 static PyObject *node_of(graph *self, PyObject *op, PyObject *types, PyObject *operands,
                          PyObject *part)
 {
-    PyObject *letter = NULL;
-    node *found = NULL;
+    PyObject *letter = NULL, *found = NULL;
     PyObject *key = key_of(op, types, part, operands); /* new */
 
     if (key == NULL)
         return NULL;
-    found = (node *)Py_XNewRef(PyDict_GetItemWithError(self->nodes, key));
+    found = Py_XNewRef(PyDict_GetItemWithError(self->nodes, key));
     if (found != NULL || PyErr_Occurred())
         goto done;
     PyObject *length = common_length(self, operands); /* borrowed */
@@ -242,16 +227,13 @@ static PyObject *node_of(graph *self, PyObject *op, PyObject *types, PyObject *o
     for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(operands); k++)
         depends |= ((node *)PyTuple_GET_ITEM(operands, k))->depends;
     letter = letter_of(types, part); /* new */
-    if (letter == NULL)
-        goto done;
-    found = make_node(length == Py_None ? self->scalar : self->vector, self, op, operands,
-                      letter, length, depends, types, part); /* new */
-    if (found != NULL && PyDict_SetItem(self->nodes, key, (PyObject *)found) < 0)
-        Py_CLEAR(found);
+    if (letter != NULL)
+        found = add_node(self, key, op, operands, letter, length, depends, types,
+                         part); /* new */
 done:
     Py_XDECREF(letter);
     Py_DECREF(key);
-    return (PyObject *)found;
+    return found;
 }
 
 static int is_ready(graph *self)
@@ -260,6 +242,21 @@ static int is_ready(graph *self)
         return 1;
     PyErr_SetString(PyExc_RuntimeError, "Graph.__init__ has not been called");
     return 0;
+}
+
+/* All nodes but those of operations, and products with matrices. */
+static PyObject *graph_add(graph *self, PyObject *const *args, Py_ssize_t count)
+{
+    if (count != 8 || !PyTuple_Check(args[2]) || !PyUnicode_Check(args[3])
+        || !PyBool_Check(args[5]) || !PyUnicode_Check(args[6])) {
+        PyErr_SetString(PyExc_TypeError, "add takes key, op, operands, char, length, "
+                                         "depends, types and payload");
+        return NULL;
+    }
+    if (!is_ready(self))
+        return NULL;
+    return add_node(self, args[0], args[1], args[2], args[3], args[4], args[5] == Py_True,
+                    args[6], args[7]);
 }
 
 static PyObject *graph_make(graph *self, PyObject *const *args, Py_ssize_t count)
@@ -350,6 +347,8 @@ static void graph_free(graph *self)
 }
 
 static PyMethodDef graph_methods[] = {
+    {"add", (PyCFunction)(void (*)(void))graph_add, METH_FASTCALL,
+     "A new node under a key."},
     {"make", (PyCFunction)(void (*)(void))graph_make, METH_FASTCALL,
      "The node of an operation on nodes of the right types."},
     {"apply", (PyCFunction)(void (*)(void))graph_apply, METH_FASTCALL,

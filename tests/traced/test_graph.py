@@ -114,12 +114,12 @@ def bare() -> Any:
     return _minpack.Graph.__new__(_minpack.Graph)
 
 
-def node(**changes: Any) -> Any:
+def add(**changes: Any) -> Any:
     arguments = {
-        "trace": Trace(5), "op": "x", "operands": (), "char": "d", "length": None,
+        "key": 1, "op": "x", "operands": (), "char": "d", "length": None,
         "depends": False, "types": "", "payload": None,
     } | changes  # fmt: skip
-    return Scalar(*arguments.values())
+    return Trace(5).add(*arguments.values())
 
 
 def lower(*changes: tuple[int, Any]) -> Any:
@@ -131,8 +131,11 @@ def lower(*changes: tuple[int, Any]) -> Any:
 
 
 WRONG: dict[str, tuple[Callable[[], Any], str]] = {
-    "a node of no graph": (lambda: node(trace=3), "trace must be a Graph"),
-    "operands in a list": (lambda: node(operands=[]), "must be tuple"),
+    "a node of no graph": (lambda: Scalar(3), "a graph makes objects of type Scalar"),
+    "operands in a list": (lambda: add(operands=[]), "add takes key, op, operands"),
+    "a type that is no text": (lambda: add(char=3), "add takes key, op, operands"),
+    "more than what a node has": (lambda: add(more=3), "add takes key, op, operands"),
+    "a key without a hash": (lambda: add(key=[]), "unhashable"),
     "a graph of other classes": (
         lambda: _minpack.Graph(int, Vector, {}, 10), "two classes of nodes"
     ),
@@ -141,6 +144,10 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "a ufunc of a graph that is not ready": (
         lambda: bare().apply(np.add, ()), "__init__ has not been called"
+    ),
+    "a leaf of a graph that is not ready": (
+        lambda: bare().add(1, "x", (), "d", None, False, "", None),
+        "__init__ has not been called",
     ),
     "too few arguments": (lambda: Trace(5).make(np.add, "dd->d"), "make takes"),
     "one argument": (lambda: Trace(5).apply(np.add), "apply takes"),
