@@ -541,7 +541,7 @@ void lm_linearize_abreast(lm_abreast *a, unsigned lanes)
 
     if (freely != 0)
         done |= factor_freely(a, freely & ~s->dependent);
-    if (in_order != 0)
+    if ((in_order & (in_order - 1)) != 0) /* one fit is faster alone */
         done |= factor_in_order(a, in_order);
     for (int k = 0; k < LANES; k++) {
         if (has_lane(done, k) && !s->in_lanes)
