@@ -6,8 +6,8 @@
 #include "abreast_sources.h"
 
 /* With more the loops for one fit are as fast, and what they need stays in the cache. The
- * values of compiled functions, and m n derivatives, are moved to their lanes besides. */
-enum { MOST_ROWS = 200, MOST_COMPILED_ROWS = 150, MOST_COMPILED_DERIVATIVES = 1000 };
+ * derivatives of compiled functions are moved to their lanes besides: m n at most. */
+enum { MOST_ROWS = 200, MOST_COMPILED_DERIVATIVES = 1000 };
 
 _Static_assert((int)ABREAST == (int)LM_ABREAST, "a program runs for as many fits");
 
@@ -15,9 +15,10 @@ static int are_small(const batch *b)
 {
     int m = b->fit.rows.m;
 
-    if (b->program != NULL)
-        return m <= MOST_ROWS && program_goes_abreast(b->program);
-    return m <= MOST_COMPILED_ROWS && m * b->fit.rows.n <= MOST_COMPILED_DERIVATIVES;
+    if (m > MOST_ROWS)
+        return 0;
+    return b->program != NULL ? program_goes_abreast(b->program)
+                              : m * b->fit.rows.n <= MOST_COMPILED_DERIVATIVES;
 }
 
 int batch_goes_abreast(const batch *b)

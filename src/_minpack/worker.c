@@ -413,7 +413,7 @@ static int compiled_jacobian(void *who, lm_fit *lm)
 
     if (status < 0)
         return status;
-    if (b->is_curve)
+    if (own->w != NULL || own->mask != NULL)
         weigh_derivatives(b->points, rows->n, (const char *)to, sizeof *to,
                           ld * (npy_intp)sizeof *to, own->w, own->mask, rows->fjac,
                           rows->ldfjac);
