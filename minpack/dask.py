@@ -82,6 +82,7 @@ def curve_fit_batch(
     gtol: float = 0.0,
     workers: int = 1,
     trace: bool = True,
+    acceleration: bool = False,
 ) -> LazyBatchResult:
     """Fit one model to each row of a Dask array, block by block.
 
@@ -122,6 +123,8 @@ def curve_fit_batch(
         several blocks at a time.
     trace : bool, optional
         Whether to try to run `f` without Python; see `minpack.curve_fit_batch`.
+    acceleration : bool, optional
+        Whether steps bend, as for `minpack.leastsq`.
 
     Returns
     -------
@@ -202,6 +205,7 @@ def curve_fit_batch(
         "check_finite": check_finite, "loss": loss, "f_scale": f_scale,
         "epsfcn": epsfcn, "diff_step": diff_step, "maxfev": maxfev,
         "ftol": ftol, "xtol": xtol, "gtol": gtol, "workers": workers, "trace": trace,
+        "acceleration": acceleration,
     }  # fmt: skip
     fit = partial(_fit, f, x, tuple(arrays), n, options)
     # No fits, for the sake of what this says of types, limits and sizes

@@ -101,6 +101,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "loss": {"p0": START, "loss": "cauchy", "f_scale": 0.01},
     "precision": {"p0": START, "epsfcn": 1e-6},
     "one step": {"p0": START, "diff_step": 1e-4},
+    "acceleration": {"p0": START, "acceleration": True},
     "steps": {"p0": START, "diff_step": [1e-3, 1e-4, 1e-5]},
     "NaN left out": {"p0": START, "nan_policy": "omit"},
     "limits": {"p0": START, "maxfev": 9, "ftol": 1e-3, "xtol": 1e-3, "gtol": 1e-3},
