@@ -250,7 +250,7 @@ static int step_alone(lm_abreast *a, int k, int stage)
     take_state(a, k);
     if (((steps_abreast *)a->steps)->in_lanes) {
         s->stage = stage;
-        if (stage != LM_STAGE_START && stage != LM_STAGE_FIRST_RESIDUALS)
+        if (stage != LM_STAGE_FIRST_RESIDUALS) /* before there are any */
             take_factors(a, k);
     }
     lm_step(s);
