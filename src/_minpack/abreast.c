@@ -138,7 +138,6 @@ unsigned abreast_take_moved(abreast *a, int j, const double *values)
     lm_take_point_abreast(&a->rows, j, values, a->y, a->weights);
     if (j + 1 < a->rows.n)
         return 0;
-    a->here = a->rows.asks[LM_LINEARIZE]; /* a function may have stopped some */
     unsigned unclear = lm_unclear_abreast(&a->rows);
     a->here &= ~unclear;
     for (int k = 0; k < ABREAST; k++)
@@ -158,6 +157,7 @@ void abreast_weigh_derivatives(abreast *a)
 
 void abreast_step(worker *w, abreast *a)
 {
+    /* a function may have stopped some */
     unsigned here = a->here & a->rows.asks[LM_LINEARIZE];
 
     if (here != 0)

@@ -1,7 +1,5 @@
 #include "abreast_sources.h"
 
-#include <string.h>
-
 /* --- A program: all lanes at once ------------------------------------------------- */
 
 static void load_for_program(worker *w, int k)
@@ -16,20 +14,12 @@ static void load_for_program(worker *w, int k)
 
 static const double *values_of_program(worker *w)
 {
-    const abreast *a = w->abreast;
-
-    memcpy(program_abreast_x(a->run), a->rows.x_trial,
-           (size_t)a->rows.n * LM_ABREAST * sizeof(double));
-    return program_values_abreast(a->run);
+    return program_values_abreast(w->abreast->run, w->abreast->rows.x_trial);
 }
 
 static const double *moved_of_program(worker *w, int j)
 {
-    const abreast *a = w->abreast;
-
-    memcpy(program_abreast_moved_x(a->run) + j * LM_ABREAST,
-           a->rows.moved_x + j * LM_ABREAST, LM_ABREAST * sizeof(double));
-    return program_moved_abreast(a->run, j);
+    return program_moved_abreast(w->abreast->run, w->abreast->rows.moved_x, j);
 }
 
 static void jacobian_of_program(worker *w)

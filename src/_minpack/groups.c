@@ -90,7 +90,7 @@ static void show_point(abreast *g, int k, int where, int j)
 static int ask(worker *w, int where, int j, answer *a)
 {
     groups *all = w->groups;
-    int count = 0, is_jacobian = where == AT_X;
+    int count = 0;
 
     for (int i = 0; i < all->count; i++) {
         unsigned lanes = lanes_that_ask(all, i, where, j);
@@ -102,10 +102,7 @@ static int ask(worker *w, int where, int j, answer *a)
     }
     if (count == 0 || worker_is_stopped(w))
         return 0;
-    if (worker_ask(w, is_jacobian ? &w->jacobian : &w->residuals, count, is_jacobian, a)
-        < 0)
-        return -1;
-    return count;
+    return worker_ask(w, count, where == AT_X, a) < 0 ? -1 : count;
 }
 
 /* to(8, m) := what was returned for these fits, from `first` bytes on in each row. The

@@ -21,10 +21,9 @@ typedef struct {
 struct program_abreast {
     const program *program;
     const lm_kernels *kernels;
-    npy_intp count; /* 8 m */
-    value *at_x;    /* (noperands) */
-    value *moved;   /* the same where one parameter has moved; or NULL */
-    double *x, *moved_x;
+    npy_intp count;     /* 8 m */
+    value *at_x;        /* (noperands) */
+    value *moved;       /* the same where one parameter has moved; or NULL */
     double *fjac;       /* where the derivatives go; not ours */
     const char **bases; /* (8, narrays) where the data are that have been loaded */
     int has_new_data;
@@ -102,12 +101,13 @@ static void mark_written_out(const program *p, value *at)
 {
     const segment *s = p->segments;
 
-    for (int i = s->value; i < s->end; i++)
-        for (int k = 0; k < p->instructions[i].nargs && !p->instructions[i].arithmetic;
-             k++) {
-            int number = p->instructions[i].operands[k];
+    for (int i = s->value; i < s->end; i++) {
+        const instruction *own = &p->instructions[i];
+        for (int k = 0; k < own->nargs && !own->arithmetic; k++) {
+            int number = own->operands[k];
             at[number].is_written_out = !is_constant_scalar(&p->operands[number]);
         }
+    }
     at[s->out].is_written_out = 1;
     for (int j = 0; s->columns != NULL && j < p->n; j++)
         at[s->columns[j].operand].is_written_out = 1;
@@ -168,12 +168,10 @@ static void lay_out_values(const program *p, value *at, int is_moved, divider *d
 
 static void lay_out(program_abreast *self, const program *p, int moves, divider *d)
 {
-    size_t count = (size_t)p->noperands, x = ABREAST * (size_t)p->n * sizeof(double);
+    size_t count = (size_t)p->noperands;
 
     self->at_x = divide(d, count * sizeof *self->at_x);
     self->moved = divide(d, count * sizeof *self->moved);
-    self->x = divide(d, x);
-    self->moved_x = divide(d, x);
     self->bases = divide(d, ABREAST * ((size_t)p->narrays + 1) * sizeof *self->bases);
     if (self->at_x != NULL) {
         mark_written_out(p, self->at_x);
@@ -273,16 +271,6 @@ program_abreast *program_abreast_new(const program *p, const lm_kernels *kernels
 void program_abreast_free(program_abreast *self)
 {
     PyMem_Free(self);
-}
-
-double *program_abreast_x(program_abreast *self)
-{
-    return self->x;
-}
-
-double *program_abreast_moved_x(program_abreast *self)
-{
-    return self->moved_x;
 }
 
 /* --- Instructions ------------------------------------------------------------------ */
@@ -414,19 +402,19 @@ static const double *find_values(program_abreast *self, const double *x, uint64_
     return (const double *)value_of(self, s->out, moved)->rows;
 }
 
-const double *program_values_abreast(program_abreast *self)
+const double *program_values_abreast(program_abreast *self, const double *x)
 {
     uint64_t changed = ~DATA_BIT;
 
     if (self->has_new_data)
         changed |= DATA_BIT;
     self->has_new_data = 0;
-    return find_values(self, self->x, changed, 0);
+    return find_values(self, x, changed, 0);
 }
 
-const double *program_moved_abreast(program_abreast *self, int j)
+const double *program_moved_abreast(program_abreast *self, const double *moved_x, int j)
 {
-    return find_values(self, self->moved_x, PARAMETER_BIT(j), PARAMETER_BIT(j));
+    return find_values(self, moved_x, PARAMETER_BIT(j), PARAMETER_BIT(j));
 }
 
 void program_columns_abreast(program_abreast *self, double *fjac)

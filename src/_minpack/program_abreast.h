@@ -23,16 +23,13 @@ void program_abreast_free(program_abreast *self);
 /* Data array k of the fit in this lane begins here. */
 void program_abreast_base(program_abreast *self, int lane, int k, const char *base);
 
-/* (8, n) The parameters of the eight fits; those that have moved */
-double *program_abreast_x(program_abreast *self);
-double *program_abreast_moved_x(program_abreast *self);
+/* (8, m) The values at x(8, n). They last until the next call. */
+const double *program_values_abreast(program_abreast *self, const double *x);
 
-/* (8, m) The values at x. They last until the next call. */
-const double *program_values_abreast(program_abreast *self);
-
-/* The same where parameter j is that of moved_x, and the others are those of the last
- * program_values_abreast. What does not depend on parameter j is not computed again. */
-const double *program_moved_abreast(program_abreast *self, int j);
+/* The same where parameter j is that of moved_x(8, n), and the others are those of the
+ * last program_values_abreast. What does not depend on parameter j is not computed again.
+ */
+const double *program_moved_abreast(program_abreast *self, const double *moved_x, int j);
 
 /* fjac(8, m, n) := the derivatives at the x of the last program_values_abreast; fjac is
  * that of program_columns_abreast. */

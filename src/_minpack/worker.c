@@ -282,8 +282,10 @@ int worker_is_stopped(const worker *w)
     return atomic_load_explicit(&w->batch->stops, memory_order_relaxed);
 }
 
-int worker_ask(worker *w, question *q, int count, int is_jacobian, answer *a)
+int worker_ask(worker *w, int count, int is_jacobian, answer *a)
 {
+    question *q = is_jacobian ? &w->jacobian : &w->residuals;
+
     if (is_jacobian && w->batch->is_pair) {
         *a = w->derivatives_too;
         Py_INCREF(a->array);
@@ -297,7 +299,7 @@ int worker_ask(worker *w, question *q, int count, int is_jacobian, answer *a)
 
 /* One call of a function for all fits that ask for it, and what it lets them do.
  * Returns how many there were, or -1. */
-static int serve(worker *w, question *q, int is_jacobian)
+static int serve(worker *w, int is_jacobian)
 {
     batch *b = w->batch;
     int count = 0;
@@ -308,7 +310,7 @@ static int serve(worker *w, question *q, int is_jacobian)
             w->asking[count++] = k;
     if (count == 0)
         return 0;
-    if (worker_ask(w, q, count, is_jacobian, &a) < 0)
+    if (worker_ask(w, count, is_jacobian, &a) < 0)
         return -1;
     Py_BEGIN_ALLOW_THREADS
     for (int k = 0; k < count; k++) {
@@ -341,8 +343,8 @@ int work_with_python(worker *w)
     if (status <= 0)
         return status;
     while (!worker_is_stopped(w)) {
-        int count = serve(w, &w->residuals, 0);
-        int jacobians = count < 0 ? -1 : serve(w, &w->jacobian, 1);
+        int count = serve(w, 0);
+        int jacobians = count < 0 ? -1 : serve(w, 1);
         if (jacobians < 0)
             return -1;
         if (count == 0 && jacobians == 0)

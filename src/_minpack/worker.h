@@ -129,7 +129,7 @@ int worker_evaluate(worker *self, slot *own, const double *x);
 
 /* The answer for the fits that ask: 0, or -1. The Jacobian of a pair is there already,
  * for a fit asks for it right after the residuals at the same x. */
-int worker_ask(worker *self, question *q, int count, int is_jacobian, answer *a);
+int worker_ask(worker *self, int count, int is_jacobian, answer *a);
 
 /* Ask for the next point of the differences after `point`, and for those that are taken
  * again: 0 where none is left. */

@@ -124,12 +124,9 @@ contains
       real(wp), intent(in) :: x(n), r(s%ldr, n), qtf(n), x_trial(n)
       integer(c_int), intent(in) :: ipvt(n)
       real(wp), intent(inout) :: second(n, 4) !< as that of lm_state
-      integer :: j
 
       second(:, 3) = x_trial - x
-      do j = 1, n
-         second(ipvt(j), 4) = dot_product(r(:j, j), qtf(:j))
-      end do
+      call multiply_transposed(s, n, r, ipvt, qtf, second(:, 4))
    end subroutine
 
    !> The step v, which minimizes the damped linear model, becomes the one that minimizes
@@ -151,14 +148,11 @@ contains
       integer(c_int), intent(in), optional :: sets(n, 5)
       real(wp), intent(in), optional :: w(n, n + bounds_vectors)
       real(wp) :: damped, dy, share, yv, pnorm
-      integer :: j
 
       call multiply(s, n, r, ipvt, second(:, 3), wa1)
       damped = norm(n, wa1)**2 ! d'(J'J + par D D) d
       wa2 = qtf - wa1
-      do j = 1, n
-         second(ipvt(j), 1) = dot_product(r(:j, j), wa2(:j))
-      end do
+      call multiply_transposed(s, n, r, ipvt, wa2, second(:, 1))
       second(:, 1) = second(:, 1) - second(:, 4)
       wa2 = diag*second(:, 3)
       damped = damped + s%par*norm(n, wa2)**2
@@ -197,6 +191,20 @@ contains
       to = 0
       do j = 1, n
          to(:j) = to(:j) + r(:j, j)*v(ipvt(j))
+      end do
+   end subroutine
+
+   !> to = P R'q: with Q'fvec as q the gradient J'fvec
+   pure subroutine multiply_transposed(s, n, r, ipvt, q, to)
+      type(lm_state), intent(in) :: s
+      integer(c_int), intent(in) :: n
+      real(wp), intent(in) :: r(s%ldr, n), q(n)
+      integer(c_int), intent(in) :: ipvt(n)
+      real(wp), intent(out) :: to(n)
+      integer :: j
+
+      do j = 1, n
+         to(ipvt(j)) = dot_product(r(:j, j), q(:j))
       end do
    end subroutine
 
